@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Decision is what became of one event: its trace and what is to be done. The store keeps
+// the trace without reading it.
+type Decision struct {
+	Seq        int64     // the event
+	Ruleset    string    // hash of the rules that decided
+	At         time.Time // when
+	ReceivedAt time.Time // when the event came in; actions carry it, to measure time to effect
+	Trace      json.RawMessage
+	Runs       []Run
+}
+
+// Run is one matched rule: the actions it plans, in order, and the keys it will remember.
+type Run struct {
+	Rule     string
+	Remember []string
+	Actions  []PlannedAction
+}
+
+// PlannedAction is one side effect to be.
+type PlannedAction struct {
+	Kind   string
+	Params json.RawMessage
+	Admin  string // whom it acts as; "" is the owner of the token
+}
+
+// SaveDecision stores the decision on an event of the claimed subject, takes the event off
+// the list of those that wait, plans the actions and remembers the keys, all in one
+// transaction (I2). With last, the claim is released in it too. ErrLost says that the claim
+// is gone or the event has been evaluated already; then nothing is stored.
+func (s *Store) SaveDecision(ctx context.Context, c Claim, d Decision, last bool) error {
+	err := s.writer.do(ctx, func(t *tx) error {
+		n, err := t.exec("DELETE FROM inbox WHERE workspace = $2 AND subject = $3 AND seq = $5 AND"+held, c.heldArgs(d.Seq)...)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrLost
+		}
+		if _, err := t.exec(`
+			INSERT INTO decisions (seq, workspace, ruleset, evaluated_at, trace) VALUES ($1, $2, $3, $4, $5)`,
+			d.Seq, c.Workspace, d.Ruleset, micros(d.At), string(d.Trace)); err != nil {
+			return err
+		}
+		for _, r := range d.Runs {
+			if err := t.insertRun(c, d, r); err != nil {
+				return err
+			}
+		}
+		if last {
+			return t.release(c, time.Time{})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("save decision: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) insertRun(c Claim, d Decision, r Run) error {
+	var run int64
+	if _, err := t.queryRow(`
+		INSERT INTO runs (seq, workspace, subject, rule, ruleset, planned_at)
+		VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		[]any{d.Seq, c.Workspace, c.Subject, r.Rule, d.Ruleset, micros(d.At)}, &run); err != nil {
+		return err
+	}
+	for _, key := range r.Remember {
+		if _, err := t.exec(`
+			INSERT INTO remembered (workspace, rule, key, seq, at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT DO NOTHING`, c.Workspace, r.Rule, key, d.Seq, micros(d.At)); err != nil {
+			return err
+		}
+	}
+	for _, a := range r.Actions {
+		if _, err := t.exec(`
+			INSERT INTO actions (run, seq, workspace, subject, rule, kind, params, admin, state, attempts,
+			                     due_at, attempted_at, planned_at, received_at, finished_at, error, detail)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planned', 0, $9, 0, $9, $10, 0, '', '')`,
+			run, d.Seq, c.Workspace, c.Subject, r.Rule, a.Kind, string(a.Params), a.Admin,
+			micros(d.At), micros(d.ReceivedAt)); err != nil {
+			return err
+		}
+	}
+	if len(r.Actions) == 0 {
+		return nil
+	}
+	return t.addWork(LaneActions, c.Workspace, c.Subject, d.At)
+}
+
+// DecisionOf returns the stored decision on an event; ok is false when it has none yet. Only
+// the ruleset, the time and the trace are filled in.
+func (s *Store) DecisionOf(ctx context.Context, seq int64) (d Decision, ok bool, err error) {
+	rows, err := s.query(ctx, "SELECT ruleset, evaluated_at, trace FROM decisions WHERE seq = $1", seq)
+	if err != nil {
+		return Decision{}, false, err
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var at int64
+		var trace string
+		err := r.Scan(&d.Ruleset, &at, &trace)
+		d.Seq, d.At, d.Trace, ok = seq, fromMicros(at), json.RawMessage(trace), true
+		return err
+	})
+	return d, ok, err
+}
+
+// Seen tells whether the rule has remembered the key.
+func (s *Store) Seen(ctx context.Context, workspace, rule, key string) (bool, error) {
+	return s.exists(ctx, "SELECT 1 FROM remembered WHERE workspace = $1 AND rule = $2 AND key = $3", workspace, rule, key)
+}
+
+// OwnPart tells whether one of our own calls made the part (I9).
+func (s *Store) OwnPart(ctx context.Context, workspace, part string) (bool, error) {
+	return s.exists(ctx, "SELECT 1 FROM own_parts WHERE workspace = $1 AND part = $2", workspace, part)
+}
+
+func (s *Store) exists(ctx context.Context, query string, args ...any) (found bool, err error) {
+	rows, err := s.query(ctx, query, args...)
+	if err != nil {
+		return false, err
+	}
+	err = eachRow(rows, func(*sql.Rows) error { found = true; return nil })
+	return found, err
+}

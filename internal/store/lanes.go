@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Lane is a kind of work.
+type Lane int
+
+// The lanes: a subject may be claimed in each of them at the same time, by different holders.
+const (
+	LaneEvents  Lane = 1 // events wait to be evaluated
+	LaneActions Lane = 2 // actions wait to be run
+)
+
+// Claim is the right to work on one subject in one lane until its lease ends.
+type Claim struct {
+	Lane      Lane
+	Workspace string
+	Subject   string
+	Fence     int64
+}
+
+// Claim takes up to n subjects that have work due at now, those first that have waited
+// longest, and holds them until now+lease.
+func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, lease time.Duration) ([]Claim, error) {
+	// Looking first keeps an idle service from writing: reads cost no fsync.
+	if due, ok, err := s.NextDue(ctx, lane); err != nil || !ok || due.After(now) {
+		return nil, err
+	}
+	var claims []Claim
+	err := s.writer.do(ctx, func(t *tx) error {
+		claims = nil
+		fence := s.nextFence()
+		return t.query(`
+			UPDATE lanes SET fence = $1, visible_at = $2, dirty = 0
+			WHERE (lane, workspace, subject) IN (
+				SELECT lane, workspace, subject FROM lanes
+				WHERE lane = $3 AND visible_at <= $4 ORDER BY visible_at LIMIT $5)
+			RETURNING workspace, subject`,
+			[]any{fence, micros(now.Add(lease)), int(lane), micros(now), n},
+			func(r *sql.Rows) error {
+				c := Claim{Lane: lane, Fence: fence}
+				err := r.Scan(&c.Workspace, &c.Subject)
+				claims = append(claims, c)
+				return err
+			})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim subjects: %w", err)
+	}
+	return claims, nil
+}
+
+// nextFence gives a number that no other claim has: a random start for each process, then
+// counting. Equality is all that is asked of a fence, so rows of idle subjects can be deleted
+// without losing count.
+func (s *Store) nextFence() int64 {
+	if s.fence.Load() == 0 {
+		s.fence.CompareAndSwap(0, rand.Int64N(1<<62))
+	}
+	return s.fence.Add(1)
+}
+
+// Renew holds the claim until the given time, or tells with ErrLost that it is gone.
+func (s *Store) Renew(ctx context.Context, c Claim, until time.Time) error {
+	err := s.writer.do(ctx, func(t *tx) error {
+		n, err := t.exec(`
+			UPDATE lanes SET visible_at = $1
+			WHERE lane = $2 AND workspace = $3 AND subject = $4 AND fence = $5`,
+			micros(until), int(c.Lane), c.Workspace, c.Subject, c.Fence)
+		if err == nil && n == 0 {
+			return ErrLost
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("renew claim: %w", err)
+	}
+	return nil
+}
+
+// Release gives the subject back. next is when its remaining work is due; the zero time says
+// that none remains. Work that arrived meanwhile is not lost either way. Releasing a claim
+// that is lost does nothing.
+func (s *Store) Release(ctx context.Context, c Claim, next time.Time) error {
+	err := s.writer.do(ctx, func(t *tx) error { return t.release(c, next) })
+	if err != nil {
+		return fmt.Errorf("release claim: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) release(c Claim, next time.Time) error {
+	if next.IsZero() {
+		n, err := t.exec(`
+			DELETE FROM lanes
+			WHERE lane = $1 AND workspace = $2 AND subject = $3 AND fence = $4 AND dirty = 0`,
+			int(c.Lane), c.Workspace, c.Subject, c.Fence)
+		if err != nil || n > 0 {
+			return err
+		}
+	}
+	// visible_at 0 is due at once: when nothing remained, work arrived in the meantime.
+	_, err := t.exec(`
+		UPDATE lanes SET fence = 0, dirty = 0, visible_at = $1
+		WHERE lane = $2 AND workspace = $3 AND subject = $4 AND fence = $5`,
+		micros(next), int(c.Lane), c.Workspace, c.Subject, c.Fence)
+	return err
+}
+
+// addWork notes that a subject has work. When its row exists, older work decides when the
+// row is due, and whoever holds it learns by "dirty" that more has come.
+func (t *tx) addWork(lane Lane, workspace, subject string, due time.Time) error {
+	_, err := t.exec(`
+		INSERT INTO lanes (lane, workspace, subject, visible_at, fence, dirty) VALUES ($1, $2, $3, $4, 0, 0)
+		ON CONFLICT (lane, workspace, subject) DO UPDATE SET dirty = 1`,
+		int(lane), workspace, subject, micros(due))
+	return err
+}
+
+// NextDue tells when the next subject of the lane may be claimed; ok is false when there is
+// none. A claimed subject counts with the end of its lease.
+func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool, err error) {
+	rows, err := s.query(ctx, "SELECT visible_at FROM lanes WHERE lane = $1 ORDER BY visible_at LIMIT 1", int(lane))
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var at int64
+		ok = true
+		err := r.Scan(&at)
+		due = time.UnixMicro(at).UTC()
+		return err
+	})
+	return due, ok, err
+}
+
+// held is the condition that the claim still holds; its four values follow with heldArgs. It
+// goes into the WHERE of every write under a claim.
+const held = ` EXISTS (SELECT 1 FROM lanes WHERE lane = $1 AND workspace = $2 AND subject = $3 AND fence = $4)`
+
+func (c Claim) heldArgs(more ...any) []any {
+	return append([]any{int(c.Lane), c.Workspace, c.Subject, c.Fence}, more...)
+}

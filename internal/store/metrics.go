@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	commits prometheus.Counter
+	writes  prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		commits: f.NewCounter(prometheus.CounterOpts{
+			Name: "switchboard_store_commits_total", Help: "Transactions that the store committed or tried to.",
+		}),
+		writes: f.NewCounter(prometheus.CounterOpts{
+			Name: "switchboard_store_writes_total", Help: "Writes in the store's transactions; divided by commits it shows what group commit saves.",
+		}),
+	}
+}
+
+// collector counts what waits in the store whenever metrics are gathered.
+type collector struct{ store *Store }
+
+// The gauges that are read from the store.
+var (
+	descEventsWaiting  = gauge("switchboard_events_waiting", "Events stored and not yet evaluated.")
+	descOldestEvent    = gauge("switchboard_events_waiting_oldest_seconds", "Age of the oldest event that is not yet evaluated.")
+	descActionsWaiting = gauge("switchboard_queue_actions", "Actions planned and not yet finished.")
+	descOldestAction   = gauge("switchboard_queue_oldest_action_seconds", "Age of the oldest action that is not yet finished.")
+	descDoubt          = gauge("switchboard_actions_in_doubt", "Actions in flight or in doubt, of the kinds that may not be sent twice.")
+	descDead           = gauge("switchboard_dead_letters", "Actions that failed for good.")
+	descParked         = gauge("switchboard_parked_actions", "Actions in doubt that wait for a person.")
+	descHeld           = gauge("switchboard_held_actions", "Actions held back because an earlier one of their run failed.")
+)
+
+func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+
+// Describe implements prometheus.Collector.
+func (collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descEventsWaiting, descOldestEvent, descActionsWaiting, descOldestAction, descDoubt, descDead, descParked, descHeld,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	st, err := c.store.Stats(ctx)
+	send := func(desc *prometheus.Desc, v float64) {
+		if err != nil {
+			ch <- prometheus.NewInvalidMetric(desc, err)
+			return
+		}
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v)
+	}
+	send(descEventsWaiting, float64(st.EventsWaiting))
+	send(descOldestEvent, age(st.OldestEvent))
+	send(descActionsWaiting, float64(st.ActionsWaiting))
+	send(descOldestAction, age(st.OldestAction))
+	send(descDoubt, float64(st.Attempting))
+	send(descDead, float64(st.Dead))
+	send(descParked, float64(st.Parked))
+	send(descHeld, float64(st.Held))
+}
+
+func age(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(time.Since(t).Seconds(), 0)
+}

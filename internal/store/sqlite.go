@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver "sqlite": SQLite in pure Go
+)
+
+//go:embed migrations/sqlite/*.sql
+var sqliteMigrations embed.FS
+
+// openSQLite opens one file with one writing connection and a few that only read.
+func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err error) {
+	path = strings.TrimPrefix(path, "//")
+	if dir := filepath.Dir(path); !isDir(dir) {
+		return nil, fmt.Errorf("database folder %s does not exist", dir)
+	}
+	unlock, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{log: o.Logger, path: path, unlock: unlock}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, unlock())
+		}
+	}()
+
+	// Immediate transactions take the write lock at once: a transaction that reads first and
+	// writes later would fail when another wrote in between, whatever the timeout.
+	// auto_vacuum must be chosen before the first table is made.
+	db, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate",
+		"_pragma=busy_timeout(10000)", "_pragma=auto_vacuum(incremental)", "_pragma=journal_mode(wal)",
+		"_pragma=synchronous(full)", "_pragma=cache_size(-4000)", "_pragma=journal_size_limit(67108864)"))
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1)
+	if err := migrate(ctx, db, sqliteMigrations, "migrations/sqlite", o.Logger); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+	}
+	if err := releaseAll(ctx, db); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+	}
+	s.read, err = sql.Open("sqlite", sqliteDSN(path,
+		"_pragma=busy_timeout(10000)", "_pragma=query_only(1)", "_pragma=cache_size(-1000)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+	}
+	s.read.SetMaxOpenConns(4)
+	s.read.SetMaxIdleConns(4)
+	s.writer, err = newWriter(db, o)
+	if err != nil {
+		return nil, errors.Join(err, s.read.Close(), db.Close())
+	}
+	if o.Registerer != nil {
+		if err := o.Registerer.Register(collector{s}); err != nil {
+			return nil, errors.Join(err, s.writer.close(), s.read.Close())
+		}
+	}
+	return s, nil
+}
+
+func sqliteDSN(path string, params ...string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(params, "&")
+}
+
+// releaseAll gives back the claims of the process that had this file before. It held the
+// lock that we hold now, so it is gone, and waiting for its leases to end would only make a
+// restart slow.
+func releaseAll(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, "UPDATE lanes SET fence = 0, dirty = 0, visible_at = 0 WHERE fence <> 0")
+	if err != nil {
+		return fmt.Errorf("release claims: %w", err)
+	}
+	return nil
+}
+
+// lockFile makes sure that one process at a time works on the file. SQLite itself would let
+// two in, and each would send the other's actions.
+func lockFile(path string) (unlock func() error, err error) {
+	name := path + "-lock"
+	lock := flock.New(name)
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if !ok {
+		by := ""
+		if pid, err := os.ReadFile(name); err == nil && len(pid) > 0 && len(pid) < 20 {
+			by = " by the switchboard process with pid " + strings.TrimSpace(string(pid))
+		}
+		return nil, fmt.Errorf("%w: %s is open%s; stop that process, or use another file", ErrInUse, path, by)
+	}
+	// The pid is for people; the lock is what counts.
+	_ = os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	return lock.Unlock, nil
+}
+
+// migrate brings the schema up to date. Each migration and the note that it was made commit
+// together. A database that is newer than this program is refused: guessing would lose data.
+func migrate(ctx context.Context, db *sql.DB, files fs.FS, dir string, log interface{ Info(string, ...any) }) error {
+	const table = "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL PRIMARY KEY)"
+	if _, err := db.ExecContext(ctx, table); err != nil {
+		return fmt.Errorf("prepare migrations: %w", err)
+	}
+	var have int
+	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM schema_migrations").Scan(&have); err != nil {
+		return fmt.Errorf("read the schema version: %w", err)
+	}
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if have > len(entries) {
+		return fmt.Errorf("its schema is version %d and this program knows %d: run a newer switchboard", have, len(entries))
+	}
+	for i, e := range entries[have:] {
+		version := have + i + 1
+		text, err := fs.ReadFile(files, dir+"/"+e.Name())
+		if err != nil {
+			return fmt.Errorf("read migration %s: %w", e.Name(), err)
+		}
+		t, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("migration %s: %w", e.Name(), err)
+		}
+		_, err = t.ExecContext(ctx, string(text))
+		if err == nil {
+			_, err = t.ExecContext(ctx, "INSERT INTO schema_migrations (version) VALUES ($1)", version)
+		}
+		if err == nil {
+			err = t.Commit()
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("migration %s: %w", e.Name(), err), t.Rollback())
+		}
+		log.Info("database schema brought up to date", "version", version)
+	}
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

@@ -1,0 +1,139 @@
+// Package store keeps all state of Switchboard in one database: the events that were
+// acknowledged, the decisions on them, and the actions that follow. It is the only package
+// that speaks SQL.
+//
+// # Work and lanes
+//
+// Work is claimed by subject and by lane. In the events lane a subject has events to
+// evaluate, in the actions lane it has actions to run. A claim is a lease with a fence: a
+// number that is new for every claim and that every later write must repeat. Who lost a
+// lease can therefore change nothing any more; its writes end with ErrLost. Within a claim
+// the oldest piece of work comes first, so a subject keeps its order whoever does the work
+// (I3), while different subjects proceed side by side.
+//
+// # The states of an action
+//
+//	planned ──> attempting ──> done
+//	   │            │ └──────> parked   in doubt for good; a person decides
+//	   │            └────────> dead     failed for good (dead letter)
+//	   ├──> done, dead                  kinds that may be repeated skip "attempting"
+//	   └──> held                        an earlier action of its run died or was parked
+//
+// "attempting" is written before a call whose repetition people would see. An action that
+// is found in that state after a crash is in doubt and is read back before anything is
+// sent again (I4).
+//
+// # What holds after a crash
+//
+// Every exported method that writes is one transaction and returns after its commit. With
+// SQLite the journal is a write-ahead log with synchronous=FULL, so a commit survives the
+// loss of the process at any instant, and of power if the disk keeps its word. Writes of
+// concurrent callers share a commit (group commit, see writer.go).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrLost says that a claim is not held any more, or that somebody else has already done
+	// the work. The caller must let go of it; nothing was written.
+	ErrLost = errors.New("the claim is lost")
+	// ErrInUse says that another process has the database.
+	ErrInUse = errors.New("the database is in use")
+	// ErrClosed says that the store has been closed.
+	ErrClosed = errors.New("the store is closed")
+)
+
+// Options are the settings of a store.
+type Options struct {
+	// Logger is told about migrations and failing commits; nil discards.
+	Logger *slog.Logger
+	// Registerer takes the store's metrics; nil takes none.
+	Registerer prometheus.Registerer
+	// SingleCommits switches group commit off: every write is a transaction of its own. It
+	// exists so that a benchmark can show what group commit is worth.
+	SingleCommits bool
+}
+
+// Store is the state of Switchboard. It is safe for concurrent use.
+type Store struct {
+	log    *slog.Logger
+	path   string
+	read   *sql.DB
+	writer *writer
+	fence  atomic.Int64
+	unlock func() error
+}
+
+// Open opens the database that url names, such as "sqlite:switchboard.db", and brings its
+// schema up to date. A database that another process has open is refused with ErrInUse.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	scheme, path, _ := strings.Cut(url, ":")
+	switch {
+	case scheme == "sqlite" && path != "":
+		return openSQLite(ctx, path, o)
+	case scheme == "sqlite":
+		return nil, fmt.Errorf("database %q names no file: write sqlite:switchboard.db", url)
+	}
+	// The whole value may hold a password, so only the scheme is repeated.
+	return nil, fmt.Errorf("database scheme %q is not supported: write sqlite:FILE", scheme)
+}
+
+// Close waits for writes in flight and closes the database. Later calls fail with ErrClosed.
+func (s *Store) Close() error {
+	return errors.Join(s.writer.close(), s.read.Close(), s.unlock())
+}
+
+// Path is the file the state is kept in.
+func (s *Store) Path() string { return s.path }
+
+// Ping tells whether the store can read and write.
+func (s *Store) Ping(ctx context.Context) error {
+	if _, err := s.query(ctx, "SELECT 1"); err != nil {
+		return err
+	}
+	return s.writer.do(ctx, func(*tx) error { return nil })
+}
+
+// query runs a read and returns its rows, each as the values of its columns.
+func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	return rows, nil
+}
+
+// micros and fromMicros turn times into what is stored. The zero time is 0: no column of the
+// schema holds a time before 1970.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// never is later than any time that is stored.
+const never = math.MaxInt64

@@ -1,0 +1,573 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"switchboard/internal/event"
+	"switchboard/internal/store"
+)
+
+// open opens a new database, closed when the test ends.
+func open(t testing.TB) *store.Store {
+	t.Helper()
+	return openAt(t, filepath.Join(t.TempDir(), "state.db"))
+}
+
+func openAt(t testing.TB, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func newEvent(id, subject string) event.Event {
+	return event.Event{
+		ID: id, Workspace: "ws", Topic: "conversation.user.replied", Subject: subject,
+		CreatedAt: start, ReceivedAt: start, Payload: []byte(`{"id":"` + id + `"}`),
+	}
+}
+
+func put(t testing.TB, s *store.Store, id, subject string) {
+	t.Helper()
+	if stored, err := s.Put(t.Context(), newEvent(id, subject)); err != nil || !stored {
+		t.Fatalf("Put(%s) = %v, %v; want stored", id, stored, err)
+	}
+}
+
+// claimOne claims the only subject that is due.
+func claimOne(t testing.TB, s *store.Store, lane store.Lane, now time.Time) store.Claim {
+	t.Helper()
+	claims, err := s.Claim(t.Context(), lane, 10, now, time.Minute)
+	if err != nil || len(claims) != 1 {
+		t.Fatalf("Claim = %v, %v; want one claim", claims, err)
+	}
+	return claims[0]
+}
+
+func noClaims(t testing.TB, s *store.Store, lane store.Lane, now time.Time) {
+	t.Helper()
+	if claims, err := s.Claim(t.Context(), lane, 10, now, time.Minute); err != nil || len(claims) != 0 {
+		t.Fatalf("Claim = %v, %v; want none", claims, err)
+	}
+}
+
+// plan stores a decision on the oldest event of the claim with one run of n tags.
+func plan(t testing.TB, s *store.Store, c store.Claim, n int, last bool) {
+	t.Helper()
+	events, err := s.PendingEvents(t.Context(), c, 1)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("PendingEvents = %v, %v", events, err)
+	}
+	run := store.Run{Rule: "r", Remember: []string{"once/" + c.Subject}}
+	for i := range n {
+		run.Actions = append(run.Actions, store.PlannedAction{Kind: "tag", Params: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))})
+	}
+	err = s.SaveDecision(t.Context(), c, store.Decision{
+		Seq: events[0].Seq, Ruleset: "abc", At: start, ReceivedAt: start, Trace: json.RawMessage(`{}`), Runs: []store.Run{run},
+	}, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func finish(t testing.TB, s *store.Store, c store.Claim, state store.ActionState, parts ...string) store.Action {
+	t.Helper()
+	a, ok, err := s.NextAction(t.Context(), c)
+	if err != nil || !ok {
+		t.Fatalf("NextAction = %v, %v", ok, err)
+	}
+	err = s.FinishAttempt(t.Context(), c, store.AttemptEnd{
+		Action: a, State: state, Attempts: a.Attempts + 1, Started: start, Finished: start, Result: string(state), OwnParts: parts,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestPut(t *testing.T) {
+	t.Run("a notification is stored once, whoever sends it again", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		if stored, err := s.Put(t.Context(), newEvent("n1", "conversation/1")); err != nil || stored {
+			t.Fatalf("second Put = %v, %v; want a duplicate", stored, err)
+		}
+		other := newEvent("n1", "conversation/1")
+		other.Workspace = "another"
+		if stored, err := s.Put(t.Context(), other); err != nil || !stored {
+			t.Fatalf("Put for another workspace = %v, %v; want stored", stored, err)
+		}
+	})
+
+	t.Run("concurrent events are all stored, duplicates among them once", func(t *testing.T) {
+		s := open(t)
+		var wg sync.WaitGroup
+		for i := range 200 {
+			wg.Go(func() {
+				if _, err := s.Put(t.Context(), newEvent(fmt.Sprint("n", i%100), fmt.Sprint("conversation/", i%7))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if st, err := s.Stats(t.Context()); err != nil || st.EventsWaiting != 100 {
+			t.Fatalf("Stats = %+v, %v; want 100 waiting", st, err)
+		}
+	})
+
+	t.Run("bytes are kept as they came", func(t *testing.T) {
+		s := open(t)
+		ev := newEvent("n1", "conversation/1")
+		ev.Payload = []byte("{\"a\":\t\"\\u0000 é\"}\n")
+		ev.Part = "77"
+		if _, err := s.Put(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.PendingEvents(t.Context(), claimOne(t, s, store.LaneEvents, start), 5)
+		if err != nil || len(got) != 1 {
+			t.Fatal(got, err)
+		}
+		ev.Seq = got[0].Seq
+		if fmt.Sprint(got[0]) != fmt.Sprint(ev) {
+			t.Errorf("read back %v\nwant %v", got[0], ev)
+		}
+	})
+}
+
+func TestClaims(t *testing.T) {
+	t.Run("I3 a claimed subject is nobody else's, in its lane", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		c := claimOne(t, s, store.LaneEvents, start)
+		noClaims(t, s, store.LaneEvents, start)
+		plan(t, s, c, 1, false)
+		claimOne(t, s, store.LaneActions, start) // the other lane is free
+	})
+
+	t.Run("I3 events come in the order of arrival", func(t *testing.T) {
+		s := open(t)
+		for i := range 20 {
+			put(t, s, fmt.Sprint("n", i), "conversation/1")
+		}
+		events, err := s.PendingEvents(t.Context(), claimOne(t, s, store.LaneEvents, start), 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, ev := range events {
+			if want := fmt.Sprint("n", i); ev.ID != want {
+				t.Fatalf("event %d is %s, want %s", i, ev.ID, want)
+			}
+		}
+	})
+
+	t.Run("work that arrives during a claim is found after it", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		c := claimOne(t, s, store.LaneEvents, start)
+		put(t, s, "n2", "conversation/1")
+		noClaims(t, s, store.LaneEvents, start)
+		plan(t, s, c, 0, true) // n1 only, and releases as if nothing remained
+		c = claimOne(t, s, store.LaneEvents, start)
+		plan(t, s, c, 0, true)
+		noClaims(t, s, store.LaneEvents, start.Add(time.Hour))
+	})
+
+	t.Run("a released subject waits for its time", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		c := claimOne(t, s, store.LaneEvents, start)
+		if err := s.Release(t.Context(), c, start.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, "n2", "conversation/1") // newer work does not overtake
+		noClaims(t, s, store.LaneEvents, start.Add(59*time.Second))
+		claimOne(t, s, store.LaneEvents, start.Add(time.Minute))
+	})
+
+	t.Run("a lease that ended can be taken over, and its holder can change nothing", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		late := claimOne(t, s, store.LaneEvents, start)
+		noClaims(t, s, store.LaneEvents, start.Add(59*time.Second))
+		now := claimOne(t, s, store.LaneEvents, start.Add(time.Minute))
+		d := store.Decision{Seq: 1, Ruleset: "abc", At: start, Trace: json.RawMessage(`{}`)}
+		for name, err := range map[string]error{
+			"SaveDecision": s.SaveDecision(t.Context(), late, d, true),
+			"Renew":        s.Renew(t.Context(), late, start.Add(time.Hour)),
+		} {
+			if !errors.Is(err, store.ErrLost) {
+				t.Errorf("%s of the late holder = %v, want ErrLost", name, err)
+			}
+		}
+		if err := s.Release(t.Context(), late, time.Time{}); err != nil { // changes nothing
+			t.Fatal(err)
+		}
+		plan(t, s, now, 1, true)
+
+		late = claimOne(t, s, store.LaneActions, start)
+		now = claimOne(t, s, store.LaneActions, start.Add(time.Hour))
+		a, _, err := s.NextAction(t.Context(), late)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, err := range map[string]error{
+			"BeginAttempt":  s.BeginAttempt(t.Context(), late, a.ID, start),
+			"FinishAttempt": s.FinishAttempt(t.Context(), late, store.AttemptEnd{Action: a, State: store.StateDone}),
+		} {
+			if !errors.Is(err, store.ErrLost) {
+				t.Errorf("%s of the late holder = %v, want ErrLost", name, err)
+			}
+		}
+		finish(t, s, now, store.StateDone)
+	})
+
+	t.Run("those that waited longest are claimed first", func(t *testing.T) {
+		s := open(t)
+		for i := range 5 {
+			ev := newEvent(fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
+			ev.ReceivedAt = start.Add(-time.Duration(i) * time.Second)
+			if _, err := s.Put(t.Context(), ev); err != nil {
+				t.Fatal(err)
+			}
+		}
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 2, start, time.Minute)
+		if err != nil || len(claims) != 2 {
+			t.Fatal(claims, err)
+		}
+		for _, c := range claims {
+			if c.Subject != "conversation/3" && c.Subject != "conversation/4" {
+				t.Errorf("claimed %s, which came last", c.Subject)
+			}
+		}
+	})
+}
+
+func TestSaveDecision(t *testing.T) {
+	t.Run("I2 an event is evaluated once", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		c := claimOne(t, s, store.LaneEvents, start)
+		plan(t, s, c, 1, false)
+		err := s.SaveDecision(t.Context(), c, store.Decision{Seq: 1, Ruleset: "abc", At: start, Trace: json.RawMessage(`{}`)}, false)
+		if !errors.Is(err, store.ErrLost) {
+			t.Errorf("second decision on one event = %v, want ErrLost", err)
+		}
+	})
+
+	t.Run("I2 decision, actions and memory commit together or not at all", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		c := claimOne(t, s, store.LaneEvents, start)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := s.SaveDecision(ctx, c, store.Decision{Seq: 1, Runs: []store.Run{{Rule: "r", Remember: []string{"k"}}}}, false)
+		if err == nil {
+			t.Fatal("a cancelled write reported success")
+		}
+		seen, err1 := s.Seen(t.Context(), "ws", "r", "k")
+		_, decided, err2 := s.DecisionOf(t.Context(), 1)
+		events, err3 := s.PendingEvents(t.Context(), c, 1)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		if seen || decided || len(events) != 1 {
+			t.Errorf("seen %v, decided %v, %d events waiting; want nothing of a write that failed", seen, decided, len(events))
+		}
+		plan(t, s, c, 2, true)
+		seen, _ = s.Seen(t.Context(), "ws", "r", "once/conversation/1")
+		list, _ := s.ActionsOf(t.Context(), 1)
+		if !seen || len(list) != 2 {
+			t.Errorf("seen %v, %d actions; want all of a write that succeeded", seen, len(list))
+		}
+	})
+}
+
+func TestActions(t *testing.T) {
+	ready := func(t *testing.T, n int) (*store.Store, store.Claim) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		plan(t, s, claimOne(t, s, store.LaneEvents, start), n, true)
+		return s, claimOne(t, s, store.LaneActions, start)
+	}
+
+	t.Run("I3 actions come in plan order", func(t *testing.T) {
+		s, c := ready(t, 5)
+		for i := range 5 {
+			if a := finish(t, s, c, store.StateDone); string(a.Params) != fmt.Sprintf(`{"n":%d}`, i) {
+				t.Fatalf("action %d has parameters %s", i, a.Params)
+			}
+		}
+		if _, ok, _ := s.NextAction(t.Context(), c); ok {
+			t.Error("a done action came again")
+		}
+	})
+
+	t.Run("I4 an attempt is on record before its end is known", func(t *testing.T) {
+		s, c := ready(t, 1)
+		a, _, _ := s.NextAction(t.Context(), c)
+		at := start.Add(time.Second)
+		if err := s.BeginAttempt(t.Context(), c, a.ID, at); err != nil {
+			t.Fatal(err)
+		}
+		a, _, _ = s.NextAction(t.Context(), c)
+		if a.State != store.StateAttempting || !a.AttemptedAt.Equal(at) {
+			t.Errorf("after BeginAttempt: %s at %s", a.State, a.AttemptedAt)
+		}
+	})
+
+	t.Run("I6 a dead letter holds back the rest of its run and nothing else", func(t *testing.T) {
+		s, c := ready(t, 3)
+		put(t, s, "n2", "conversation/1")
+		plan(t, s, claimOne(t, s, store.LaneEvents, start), 2, true)
+		finish(t, s, c, store.StateDone)
+		dead := finish(t, s, c, store.StateDead)
+		next := finish(t, s, c, store.StateDone)
+		if next.Run == dead.Run {
+			t.Errorf("after a dead letter came action %d of the same run", next.ID)
+		}
+		st, err := s.Stats(t.Context())
+		if err != nil || st.Dead != 1 || st.Held != 1 || st.ActionsWaiting != 1 {
+			t.Errorf("Stats = %+v, %v; want 1 dead, 1 held, 1 waiting", st, err)
+		}
+		held, err := s.ActionsIn(t.Context(), store.StateHeld, 10)
+		if err != nil || len(held) != 1 || !strings.Contains(held[0].Error, "held back") {
+			t.Errorf("held = %+v, %v", held, err)
+		}
+	})
+
+	t.Run("I9 parts that calls returned are known as ours", func(t *testing.T) {
+		s, c := ready(t, 1)
+		finish(t, s, c, store.StateDone, "p1", "p2")
+		for part, want := range map[string]bool{"p1": true, "p2": true, "p3": false} {
+			if got, err := s.OwnPart(t.Context(), "ws", part); err != nil || got != want {
+				t.Errorf("OwnPart(%s) = %v, %v; want %v", part, got, err, want)
+			}
+		}
+	})
+
+	t.Run("a failed attempt stays in the history", func(t *testing.T) {
+		s, c := ready(t, 1)
+		a, _, _ := s.NextAction(t.Context(), c)
+		err := s.FinishAttempt(t.Context(), c, store.AttemptEnd{
+			Action: a, State: store.StatePlanned, Attempts: 1, DueAt: start.Add(time.Minute),
+			Started: start, Finished: start.Add(time.Second), Result: "retry", Error: "503",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		history, err := s.AttemptsOf(t.Context(), a.ID)
+		if err != nil || len(history) != 1 || history[0].Result != "retry" || history[0].Error != "503" {
+			t.Errorf("history = %+v, %v", history, err)
+		}
+	})
+}
+
+func TestPrune(t *testing.T) {
+	s := open(t)
+	put(t, s, "old", "conversation/1")
+	put(t, s, "waiting", "conversation/2")
+	put(t, s, "unfinished", "conversation/3")
+	claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range claims {
+		if c.Subject != "conversation/2" {
+			plan(t, s, c, 1, true)
+		}
+	}
+	acting, err := s.Claim(t.Context(), store.LaneActions, 10, start, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range acting {
+		if c.Subject == "conversation/1" {
+			finish(t, s, c, store.StateDone)
+		}
+	}
+	if n, err := s.Prune(t.Context(), start, 10); err != nil || n != 0 {
+		t.Fatalf("Prune(younger) = %d, %v", n, err)
+	}
+	if n, err := s.Prune(t.Context(), start.Add(time.Second), 10); err != nil || n != 1 {
+		t.Fatalf("Prune = %d, %v; want only the finished one", n, err)
+	}
+	if seen, _ := s.Seen(t.Context(), "ws", "r", "once/conversation/1"); !seen {
+		t.Error("pruning an event made its rule forget that it ran")
+	}
+	if st, _ := s.Stats(t.Context()); st.EventsWaiting != 1 || st.ActionsWaiting != 1 {
+		t.Errorf("after pruning: %+v", st)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	t.Run("what is wrong with the URL is said", func(t *testing.T) {
+		for url, want := range map[string]string{
+			"sqlite:":                            "names no file",
+			"mysql://user:secret@host/db":        "write sqlite:FILE",
+			"sqlite:" + t.TempDir() + "/no/x.db": "does not exist",
+		} {
+			_, err := store.Open(t.Context(), url, store.Options{})
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Open(%s) = %v; want %q", url, err, want)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("Open shows a password: %v", err)
+			}
+		}
+	})
+
+	t.Run("a second opener is refused, and let in when the first is gone", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state.db")
+		s := openAt(t, path)
+		_, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+		if !errors.Is(err, store.ErrInUse) || !strings.Contains(err.Error(), fmt.Sprint("pid ", os.Getpid())) {
+			t.Fatalf("second Open = %v; want ErrInUse with the pid", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		openAt(t, path)
+	})
+
+	t.Run("a database of a newer version is refused", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state.db")
+		s := openAt(t, path)
+		if err := store.SetSchemaVersion(s, 99); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.Close()
+		_, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+		if err == nil || !strings.Contains(err.Error(), "newer switchboard") {
+			t.Fatalf("Open = %v; want a refusal", err)
+		}
+	})
+
+	t.Run("a closed store says so", func(t *testing.T) {
+		s := open(t)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Put(t.Context(), newEvent("n", "conversation/1")); !errors.Is(err, store.ErrClosed) {
+			t.Errorf("Put = %v, want ErrClosed", err)
+		}
+	})
+}
+
+// TestI1_killed runs itself as another process that stores events and prints each id once it
+// may be acknowledged, kills it, and looks for all that was printed.
+func TestI1_killed(t *testing.T) {
+	if path := os.Getenv("STORE_TEST_CHILD"); path != "" {
+		storeUntilKilled(t, path)
+		return
+	}
+	path := filepath.Join(t.TempDir(), "state.db")
+	acked := map[string]bool{}
+	for round := range 3 {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestI1_killed$")
+		cmd.Env = append(os.Environ(), "STORE_TEST_CHILD="+path, fmt.Sprint("STORE_TEST_ROUND=", round))
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for range 50 + 40*round {
+			var id string
+			if _, err := fmt.Fscanln(out, &id); err != nil {
+				t.Fatal("the child stopped early: ", err)
+			}
+			acked[id] = true
+		}
+		_ = cmd.Process.Kill() // SIGKILL
+		for {                  // what it printed before the kill counts, too
+			var id string
+			if _, err := fmt.Fscanln(out, &id); err != nil {
+				break
+			}
+			if strings.HasSuffix(id, ".") {
+				acked[id] = true
+			}
+		}
+		_ = cmd.Wait()
+	}
+	s := openAt(t, path)
+	claims, err := s.Claim(t.Context(), store.LaneEvents, 100, time.Now(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, c := range claims {
+		events, err := s.PendingEvents(t.Context(), c, 1_000_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range events {
+			have[ev.ID] = true
+		}
+	}
+	for id := range acked {
+		if !have[id] {
+			t.Errorf("event %s was acknowledged and is lost", id)
+		}
+	}
+}
+
+func storeUntilKilled(t *testing.T, path string) {
+	s := openAt(t, path)
+	for w := range 4 {
+		go func() {
+			for i := 0; ; i++ {
+				id := fmt.Sprintf("r%s-w%d-%d.", os.Getenv("STORE_TEST_ROUND"), w, i)
+				if _, err := s.Put(context.Background(), newEvent(id, fmt.Sprint("conversation/", w))); err != nil {
+					fmt.Println("error", err)
+					return
+				}
+				fmt.Println(id)
+			}
+		}()
+	}
+	select {}
+}
+
+// TestGroupCommit shows that one caller's failure is not another's.
+func TestGroupCommit(t *testing.T) {
+	s := open(t)
+	put(t, s, "n0", "conversation/0")
+	c := claimOne(t, s, store.LaneEvents, start)
+	lost := c
+	lost.Fence++
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			if _, err := s.Put(t.Context(), newEvent(fmt.Sprint("m", i), "conversation/1")); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			err := s.SaveDecision(t.Context(), lost, store.Decision{Seq: 1, Trace: json.RawMessage(`{}`)}, false)
+			if !errors.Is(err, store.ErrLost) {
+				t.Errorf("a lost claim = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if st, err := s.Stats(t.Context()); err != nil || st.EventsWaiting != 51 {
+		t.Errorf("Stats = %+v, %v; want 51 waiting", st, err)
+	}
+}

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Worker is the loop that both lanes share: it claims subjects that have work and runs Work
+// on each, up to Concurrency at once. Asking the store is what it relies on; a nudge only
+// makes it ask sooner.
+type Worker struct {
+	Store       *Store
+	Lane        Lane
+	Concurrency int
+	Lease       time.Duration
+	Poll        time.Duration // how long to wait at the most before asking again; 1 second if 0
+	Logger      *slog.Logger
+	// Ready, if set, tells since when claiming makes sense: a later time keeps the loop from
+	// claiming until then.
+	Ready func() time.Time
+	// Work does the work of one claimed subject and releases the claim. stopping turns true
+	// when no further piece of work should be begun.
+	Work func(ctx context.Context, stopping func() bool, c Claim) error
+
+	once  sync.Once
+	nudge chan struct{}
+}
+
+func (w *Worker) init() {
+	w.once.Do(func() {
+		w.nudge = make(chan struct{}, 1)
+		if w.Poll == 0 {
+			w.Poll = time.Second
+		}
+	})
+}
+
+// Nudge says that there may be new work. It never blocks.
+func (w *Worker) Nudge() {
+	w.init()
+	select {
+	case w.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Run claims and works until ctx ends, then returns when what was begun is finished. Work
+// gets the context work, which outlives ctx by the time allowed for a clean stop.
+func (w *Worker) Run(ctx, work context.Context) {
+	w.init()
+	slots := make(chan struct{}, w.Concurrency)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		select { // wait for a free place before claiming: a claim that waits is a lease wasted
+		case slots <- struct{}{}:
+			<-slots
+		case <-ctx.Done():
+			return
+		}
+		claims, err := w.claim(ctx, w.Concurrency-len(slots))
+		if err != nil && ctx.Err() == nil {
+			w.Logger.ErrorContext(ctx, "cannot claim work", "err", err)
+		}
+		for _, c := range claims {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				w.work(ctx, work, c)
+			})
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if len(claims) == 0 {
+			w.wait(ctx, err != nil)
+		}
+	}
+}
+
+func (w *Worker) claim(ctx context.Context, n int) ([]Claim, error) {
+	now := time.Now()
+	if w.Ready != nil && w.Ready().After(now) {
+		return nil, nil
+	}
+	// A claim whose answer is not waited for would be held until its lease ends, so the end
+	// of ctx does not interrupt it.
+	return w.Store.Claim(context.WithoutCancel(ctx), w.Lane, n, now, w.Lease)
+}
+
+// wait returns when there may be work: at the next due time, on a nudge, or when it is time
+// to ask again.
+func (w *Worker) wait(ctx context.Context, failed bool) {
+	pause := w.Poll
+	if !failed {
+		now := time.Now()
+		if due, ok, err := w.Store.NextDue(ctx, w.Lane); err == nil && ok {
+			pause = min(pause, due.Sub(now))
+		}
+		if w.Ready != nil {
+			pause = max(pause, w.Ready().Sub(now))
+		}
+	}
+	if pause <= 0 {
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	if failed || (w.Ready != nil && w.Ready().After(time.Now())) {
+		select { // a nudge cannot help now; it stays for later
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		return
+	}
+	select {
+	case <-timer.C:
+	case <-w.nudge:
+	case <-ctx.Done():
+	}
+}
+
+// work runs Work on one claim. A claim that ends with an error is left to its lease: whoever
+// could not write its end cannot release it either.
+func (w *Worker) work(ctx, work context.Context, c Claim) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.Logger.ErrorContext(ctx, "panic while working on a subject", "subject", c.Subject,
+				"err", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	err := w.Work(work, func() bool { return ctx.Err() != nil }, c)
+	if err != nil && !errors.Is(err, ErrLost) {
+		w.Logger.ErrorContext(ctx, "cannot work on a subject", "subject", c.Subject, "err", err)
+	}
+}
