@@ -13,32 +13,65 @@ import (
 // so the event may then be acknowledged (I1). stored is false for an event that was stored
 // before; that one is left as it is.
 func (s *Store) Put(ctx context.Context, ev event.Event) (stored bool, err error) {
-	err = s.writer.do(ctx, func(t *tx) error {
-		stored = false
-		var seq int64
-		fresh, err := t.queryRow(`
-			INSERT INTO events (workspace, id, topic, subject, part, created_at, received_at, payload)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-			ON CONFLICT DO NOTHING RETURNING seq`,
-			[]any{
-				ev.Workspace, ev.ID, ev.Topic, ev.Subject, ev.Part,
-				micros(ev.CreatedAt), micros(ev.ReceivedAt), ev.Payload,
-			}, &seq)
-		if err != nil || !fresh {
-			return err
-		}
-		if _, err := t.exec(`
-			INSERT INTO inbox (workspace, subject, seq, received_at) VALUES ($1, $2, $3, $4)`,
-			ev.Workspace, ev.Subject, seq, micros(ev.ReceivedAt)); err != nil {
-			return err
-		}
-		stored = true
-		return t.addWork(LaneEvents, ev.Workspace, ev.Subject, ev.ReceivedAt)
-	})
-	if err != nil {
+	p := &put{ev: ev, done: make(chan error, 1)}
+	if err := enter(ctx, s.writer, s.writer.intake, p, p.done); err != nil {
 		return false, fmt.Errorf("store event: %w", err)
 	}
-	return stored, nil
+	return p.stored, nil
+}
+
+// put is an event on its way into the store.
+type put struct {
+	ev     event.Event
+	stored bool
+	done   chan error
+}
+
+// eventKey is what makes an event the same event.
+type eventKey struct{ workspace, id string }
+
+// putAll stores events in the order given.
+func (t *tx) putAll(puts []*put) error {
+	if len(puts) == 0 {
+		return nil
+	}
+	rows := make([]any, 0, 8*len(puts))
+	for _, p := range puts {
+		ev := &p.ev
+		rows = append(rows, ev.Workspace, ev.ID, ev.Topic, ev.Subject, ev.Part, micros(ev.CreatedAt), micros(ev.ReceivedAt), ev.Payload)
+	}
+	fresh := make(map[eventKey]int64, len(puts))
+	err := t.insert(&insertEvents, rows, func(r *sql.Rows) error {
+		var key eventKey
+		var seq int64
+		err := r.Scan(&seq, &key.workspace, &key.id)
+		fresh[key] = seq
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	inbox, work := rows[:0], make([]any, 0, 4*len(puts))
+	subjects := make(map[eventKey]bool, len(puts))
+	for _, p := range puts {
+		key := eventKey{p.ev.Workspace, p.ev.ID}
+		seq, ok := fresh[key]
+		p.stored = ok
+		if !ok {
+			continue
+		}
+		delete(fresh, key) // the same event twice among puts: the second is a duplicate
+		inbox = append(inbox, p.ev.Workspace, p.ev.Subject, seq, micros(p.ev.ReceivedAt))
+		// PostgreSQL would not let one statement update a row twice.
+		if subject := (eventKey{p.ev.Workspace, p.ev.Subject}); !subjects[subject] {
+			subjects[subject] = true
+			work = append(work, int(LaneEvents), p.ev.Workspace, p.ev.Subject, micros(p.ev.ReceivedAt))
+		}
+	}
+	if err := t.insert(&insertInbox, inbox, nil); err != nil {
+		return err
+	}
+	return t.insert(&insertWork, work, nil)
 }
 
 const eventColumns = "e.seq, e.workspace, e.id, e.topic, e.subject, e.part, e.created_at, e.received_at, e.payload"
@@ -56,7 +89,7 @@ func scanEvent(rows *sql.Rows) (event.Event, error) {
 func (s *Store) PendingEvents(ctx context.Context, c Claim, n int) ([]event.Event, error) {
 	rows, err := s.query(ctx, `
 		SELECT `+eventColumns+` FROM inbox i JOIN events e ON e.seq = i.seq
-		WHERE i.workspace = $1 AND i.subject = $2 ORDER BY i.seq LIMIT $3`, c.Workspace, c.Subject, n)
+		WHERE i.workspace = $1 AND i.subject = $2 ORDER BY i.seq `+limit(n), c.Workspace, c.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +138,9 @@ func (s *Store) Prune(ctx context.Context, before time.Time, n int) (deleted int
 			}
 		}
 		deleted = int64(len(seqs))
-		return nil
+		// Give the pages back to the file system, or the file would stay as large as it ever was.
+		_, err = t.exec("PRAGMA incremental_vacuum(1000)")
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("prune events: %w", err)

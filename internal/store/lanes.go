@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -40,9 +41,9 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 			UPDATE lanes SET fence = $1, visible_at = $2, dirty = 0
 			WHERE (lane, workspace, subject) IN (
 				SELECT lane, workspace, subject FROM lanes
-				WHERE lane = $3 AND visible_at <= $4 ORDER BY visible_at LIMIT $5)
+				WHERE lane = $3 AND visible_at <= $4 ORDER BY visible_at `+limit(n)+`)
 			RETURNING workspace, subject`,
-			[]any{fence, micros(now.Add(lease)), int(lane), micros(now), n},
+			[]any{fence, micros(now.Add(lease)), int(lane), micros(now)},
 			func(r *sql.Rows) error {
 				c := Claim{Lane: lane, Fence: fence}
 				err := r.Scan(&c.Workspace, &c.Subject)
@@ -55,6 +56,10 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 	}
 	return claims, nil
 }
+
+// limit is the clause for at most n rows. The number stands in the text: SQLite prepares a
+// statement anew each time that a parameter decides over its limit.
+func limit(n int) string { return "LIMIT " + strconv.Itoa(n) }
 
 // nextFence gives a number that no other claim has: a random start for each process, then
 // counting. Equality is all that is asked of a fence, so rows of idle subjects can be deleted
@@ -113,14 +118,9 @@ func (t *tx) release(c Claim, next time.Time) error {
 	return err
 }
 
-// addWork notes that a subject has work. When its row exists, older work decides when the
-// row is due, and whoever holds it learns by "dirty" that more has come.
+// addWork notes that a subject has work.
 func (t *tx) addWork(lane Lane, workspace, subject string, due time.Time) error {
-	_, err := t.exec(`
-		INSERT INTO lanes (lane, workspace, subject, visible_at, fence, dirty) VALUES ($1, $2, $3, $4, 0, 0)
-		ON CONFLICT (lane, workspace, subject) DO UPDATE SET dirty = 1`,
-		int(lane), workspace, subject, micros(due))
-	return err
+	return t.insert(&insertWork, []any{int(lane), workspace, subject, micros(due)}, nil)
 }
 
 // NextDue tells when the next subject of the lane may be claimed; ok is false when there is

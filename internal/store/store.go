@@ -37,8 +37,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +72,7 @@ type Store struct {
 	log    *slog.Logger
 	path   string
 	read   *sql.DB
+	reads  sync.Map // query to *sql.Stmt: parsing a query costs more than running it
 	writer *writer
 	fence  atomic.Int64
 	unlock func() error
@@ -104,15 +105,26 @@ func (s *Store) Path() string { return s.path }
 
 // Ping tells whether the store can read and write.
 func (s *Store) Ping(ctx context.Context) error {
-	if _, err := s.query(ctx, "SELECT 1"); err != nil {
+	if _, err := s.exists(ctx, "SELECT 1"); err != nil {
 		return err
 	}
 	return s.writer.do(ctx, func(*tx) error { return nil })
 }
 
-// query runs a read and returns its rows, each as the values of its columns.
+// query runs a read. Queries come from a small fixed set, so their statements are kept.
 func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+	stmt, ok := s.reads.Load(query)
+	if !ok {
+		prepared, err := s.read.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, fmt.Errorf("read from the store: %w", err)
+		}
+		var raced bool
+		if stmt, raced = s.reads.LoadOrStore(query, prepared); raced {
+			_ = prepared.Close()
+		}
+	}
+	rows, err := stmt.(*sql.Stmt).QueryContext(ctx, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read from the store: %w", err)
 	}
@@ -134,6 +146,3 @@ func fromMicros(n int64) time.Time {
 	}
 	return time.UnixMicro(n).UTC()
 }
-
-// never is later than any time that is stored.
-const never = math.MaxInt64

@@ -457,6 +457,15 @@ func TestOpen(t *testing.T) {
 		}
 	})
 
+	t.Run("asking whether it is well can be done for ever", func(t *testing.T) {
+		s := open(t)
+		for range 20 { // more often than there are connections
+			if err := s.Ping(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+
 	t.Run("a closed store says so", func(t *testing.T) {
 		s := open(t)
 		if err := s.Close(); err != nil {

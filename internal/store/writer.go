@@ -12,11 +12,17 @@ import (
 // arrive while a commit is under way wait in line, and all who wait share the next
 // transaction: a commit costs one fsync however many events it holds. A caller alone
 // commits at once, so an idle service stays quick.
+//
+// There are two lines. Intake goes first, because Intercom waits for it and gives slow
+// endpoints a lower place; what it has stored can be worked on a little later. A few of the
+// others are let in with every commit all the same, so that work goes on under any load.
 type writer struct {
 	conn    *sql.Conn
 	db      *sql.DB
+	intake  chan *put
 	ops     chan op
-	most    int // operations in one transaction
+	single  bool // one operation in each transaction
+	others  int  // how many that are not intake go into the next transaction
 	quit    chan struct{}
 	done    chan struct{}
 	close1  sync.Once
@@ -32,25 +38,28 @@ type op struct {
 	done chan error
 }
 
-// mostOps bounds a transaction, and with it how long the first in line waits for the last.
-const mostOps = 256
+// Bounds of a transaction, and with them of how long the first in line waits for the last.
+// Half of 32 connections that wait for one commit write their next requests while the other
+// half has its commit: more in one transaction would be fewer in a second.
+const (
+	mostIntake = 16
+	mostOthers = 64
+	fewOthers  = 2 // while intake keeps coming
+	lineLength = 1024
+)
 
 func newWriter(db *sql.DB, o Options) (*writer, error) {
-	// The connection outlives every caller, so it has no caller's context. Nor do the
-	// statements: a context that can end costs the driver a goroutine per statement.
-	conn, err := db.Conn(context.Background())
+	conn, err := db.Conn(background)
 	if err != nil {
 		return nil, fmt.Errorf("connect for writing: %w", err)
 	}
 	w := &writer{
-		conn: conn, db: db, most: mostOps,
-		ops:     make(chan op, mostOps),
+		conn: conn, db: db, single: o.SingleCommits, others: fewOthers,
+		intake:  make(chan *put, lineLength),
+		ops:     make(chan op, lineLength),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
 		metrics: newMetrics(o.Registerer),
-	}
-	if o.SingleCommits {
-		w.most = 1
 	}
 	go w.loop()
 	return w, nil
@@ -60,25 +69,30 @@ func newWriter(db *sql.DB, o Options) (*writer, error) {
 // early and the write may or may not happen.
 func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
 	o := op{ctx: ctx, run: fn, done: make(chan error, 1)}
+	return enter(ctx, w, w.ops, o, o.done)
+}
+
+// enter puts v in line and waits for its end.
+func enter[T any](ctx context.Context, w *writer, line chan<- T, v T, done <-chan error) error {
 	select {
 	case <-w.quit:
 		return ErrClosed
 	default:
 	}
 	select {
-	case w.ops <- o:
+	case line <- v:
 	case <-w.quit:
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case err := <-o.done:
+	case err := <-done:
 		return err
 	case <-w.done:
-		// The loop ended: either it answered before, or it never saw the op.
+		// The loop ended: either it answered before, or it never saw us.
 		select {
-		case err := <-o.done:
+		case err := <-done:
 			return err
 		default:
 			return ErrClosed
@@ -88,44 +102,79 @@ func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
 	}
 }
 
+// batch is what goes into one transaction.
+type batch struct {
+	puts []*put
+	ops  []op
+}
+
+func (b *batch) len() int { return len(b.puts) + len(b.ops) }
+
+func (b *batch) reset() {
+	clear(b.puts)
+	clear(b.ops)
+	b.puts, b.ops = b.puts[:0], b.ops[:0]
+}
+
 func (w *writer) loop() {
 	defer close(w.done)
 	t := &tx{conn: w.conn, stmts: map[string]*sql.Stmt{}}
 	defer t.close()
-	batch := make([]op, 0, w.most)
+	var b batch
 	for {
-		batch = batch[:0]
+		b.reset()
 		select {
+		case p := <-w.intake:
+			b.puts = append(b.puts, p)
 		case o := <-w.ops:
-			batch = append(batch, o)
-		case <-w.quit:
-			select { // those who were let in are served
-			case o := <-w.ops:
-				batch = append(batch, o)
-			default:
+			b.ops = append(b.ops, o)
+		case <-w.quit: // those who were let in are served
+			if w.gather(&b); b.len() == 0 {
 				return
 			}
 		}
-	gather:
-		for len(batch) < w.most {
-			select {
-			case o := <-w.ops:
-				batch = append(batch, o)
-			default:
-				break gather
-			}
+		if !w.single {
+			w.gather(&b)
 		}
-		w.commit(t, batch)
-		clear(batch)
+		w.commit(t, &b)
 	}
 }
 
-// commit runs the batch in one transaction. When an op fails, everything is taken back and
-// each op gets a transaction of its own, so that nobody fails for another's reason.
-func (w *writer) commit(t *tx, batch []op) {
+// gather adds those who wait in line. How many of the others grows from one transaction
+// without intake to the next: the gaps of a busy intake stay short, and a quiet hour is used.
+func (w *writer) gather(b *batch) {
+	b.puts = drain(w.intake, b.puts, mostIntake-len(b.puts))
+	if w.others = min(2*w.others, mostOthers); len(b.puts) > 0 {
+		w.others = fewOthers
+	}
+	b.ops = drain(w.ops, b.ops, w.others-len(b.ops))
+}
+
+// drain adds up to n of those who wait in one line.
+func drain[T any](line <-chan T, to []T, n int) []T {
+	for range n {
+		select {
+		case v := <-line:
+			to = append(to, v)
+		default:
+			return to
+		}
+	}
+	return to
+}
+
+// commit runs the batch in one transaction. When a part of it fails, everything is taken
+// back and each part gets a transaction of its own, so that nobody fails for another's
+// reason.
+func (w *writer) commit(t *tx, b *batch) {
+	w.metrics.commits.Inc()
+	w.metrics.writes.Add(float64(b.len()))
 	err := t.transact(func() error {
-		for _, o := range batch {
-			if err := o.ctx.Err(); err != nil {
+		if err := t.putAll(b.puts); err != nil {
+			return err
+		}
+		for _, o := range b.ops {
+			if o.ctx.Err() != nil {
 				continue // its caller is gone; answered below
 			}
 			if err := o.run(t); err != nil {
@@ -134,27 +183,24 @@ func (w *writer) commit(t *tx, batch []op) {
 		}
 		return nil
 	})
-	w.metrics.commits.Inc()
-	w.metrics.writes.Add(float64(len(batch)))
-	switch {
-	case err == nil || len(batch) == 1:
-		for _, o := range batch {
-			o.done <- orContext(err, o.ctx)
+	together := err == nil || b.len() == 1
+	for _, p := range b.puts {
+		err := err
+		if !together {
+			err = t.transact(func() error { return t.putAll([]*put{p}) })
 		}
-	default:
-		for _, o := range batch {
-			o.done <- orContext(t.transact(func() error { return o.run(t) }), o.ctx)
+		p.done <- err
+	}
+	for _, o := range b.ops {
+		err := err
+		if !together {
+			err = t.transact(func() error { return o.run(t) })
 		}
+		if err == nil {
+			err = o.ctx.Err() // it may have been left out
+		}
+		o.done <- err
 	}
-}
-
-// orContext is the answer for an op: the error, if any. An op that was skipped because its
-// context had ended gets the context's error; its caller has stopped listening anyway.
-func orContext(err error, ctx context.Context) error {
-	if err != nil {
-		return err
-	}
-	return ctx.Err()
 }
 
 func (w *writer) close() error {
@@ -166,6 +212,10 @@ func (w *writer) close() error {
 	})
 	return err
 }
+
+// background is what statements run with. The connection outlives every caller, and a
+// context that can end costs the driver a goroutine per statement.
+var background = context.Background()
 
 // tx is the transaction that is under way on the writing connection. Its statements are
 // prepared once and kept.
@@ -193,7 +243,7 @@ func (t *tx) stmt(query string) (*sql.Stmt, error) {
 	if s, ok := t.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := t.conn.PrepareContext(context.Background(), query)
+	s, err := t.conn.PrepareContext(background, query)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %q: %w", firstWords(query), err)
 	}
@@ -207,7 +257,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.Exec(args...)
+	res, err := s.ExecContext(background, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", firstWords(query), err)
 	}
@@ -220,7 +270,7 @@ func (t *tx) queryRow(query string, args []any, dest ...any) (ok bool, err error
 	if err != nil {
 		return false, err
 	}
-	switch err := s.QueryRow(args...).Scan(dest...); {
+	switch err := s.QueryRowContext(background, args...).Scan(dest...); {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
 	case err != nil:
@@ -235,7 +285,7 @@ func (t *tx) query(query string, args []any, scan func(*sql.Rows) error) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.Query(args...)
+	rows, err := s.QueryContext(background, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}

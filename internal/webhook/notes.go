@@ -56,12 +56,12 @@ func (n *notes) trouble(level slog.Level, r result, message string, attrs ...slo
 func (n *notes) routine(ctx context.Context, message, id, topic, subject string) {
 	if n.log.Enabled(ctx, slog.LevelDebug) {
 		n.log.LogAttrs(ctx, slog.LevelDebug, message,
-			slog.String("event", id), slog.String("topic", topic), slog.String("subject", subject))
+			slog.String("notification", id), slog.String("topic", topic), slog.String("subject", subject))
 	}
 }
 
 // afterStored logs what went wrong when an event had already been stored.
 func (n *notes) afterStored(id string, err error) {
 	n.log.LogAttrs(context.Background(), slog.LevelError, "event is stored, but telling so failed",
-		slog.String("event", id), slog.Any("err", err))
+		slog.String("notification", id), slog.Any("err", err))
 }

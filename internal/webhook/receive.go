@@ -119,7 +119,7 @@ func (d *delivery) keep() answer {
 	switch {
 	case err != nil:
 		d.notes.trouble(slog.LevelError, resultBusy, "event was not stored, Intercom has to send it again",
-			slog.String("event", d.ev.ID), slog.String("topic", d.ev.Topic), slog.String("subject", d.ev.Subject), slog.Any("err", err))
+			slog.String("notification", d.ev.ID), slog.String("topic", d.ev.Topic), slog.String("subject", d.ev.Subject), slog.Any("err", err))
 		return answerBusy
 	case !stored:
 		d.notes.routine(d.r.Context(), "event was stored before", d.ev.ID, d.ev.Topic, d.ev.Subject)

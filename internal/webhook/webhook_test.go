@@ -273,7 +273,7 @@ func TestFailingSinkIsAnswered429(t *testing.T) {
 				t.Errorf("it says %q", got)
 			}
 			if lines := log.above(slog.LevelInfo); len(lines) != 1 || !strings.Contains(lines[0], "ERROR event was not stored") ||
-				!strings.Contains(lines[0], "event=n1 topic=conversation.user.created subject=conversation/123") {
+				!strings.Contains(lines[0], "notification=n1 topic=conversation.user.created subject=conversation/123") {
 				t.Errorf("logged %q, want one error", lines)
 			}
 			if counted(h, "conversation.user.created", resultBusy) != 1 || told != 0 {

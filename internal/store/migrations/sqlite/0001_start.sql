@@ -36,8 +36,8 @@ CREATE TABLE lanes (
     workspace  TEXT    NOT NULL,
     subject    TEXT    NOT NULL,
     visible_at BIGINT  NOT NULL,
-    fence      BIGINT  NOT NULL,
-    dirty      INTEGER NOT NULL,
+    fence      BIGINT  NOT NULL DEFAULT 0,
+    dirty      INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (lane, workspace, subject)
 ) WITHOUT ROWID;
 CREATE INDEX lanes_visible ON lanes (lane, visible_at);
