@@ -1,0 +1,58 @@
+package actions
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// kinds are all kinds, in the order of their names. Each is in a file of its own.
+var kinds = []Kind{
+	assign{},
+	closing{},
+	note{},
+	open{},
+	reply{},
+	snooze{},
+	tag{},
+	untag{},
+}
+
+// notYet are the kinds that are planned but not in this version.
+var notYet = []string{"company", "contact", "count", "event", "http", "message", "set", "ticket"}
+
+// Lookup finds a kind by its name.
+func Lookup(name string) (Kind, bool) {
+	for _, k := range kinds {
+		if k.Name() == name {
+			return k, true
+		}
+	}
+	return nil, false
+}
+
+// Names are the names of all kinds, in order.
+func Names() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.Name()
+	}
+	return names
+}
+
+// NotYet tells whether name is a kind that a later version brings.
+func NotYet(name string) bool { return slices.Contains(notYet, name) }
+
+// Describe is a planned action in a few words for logs, without customer text, such as
+// "assign team Finance" or "reply (82 characters)".
+func Describe(kind string, params json.RawMessage) string {
+	k, ok := Lookup(kind)
+	if !ok {
+		return kind
+	}
+	return k.(describer).describe(params)
+}
+
+// describer is what every kind of this package can do besides.
+type describer interface {
+	describe(params json.RawMessage) string
+}
