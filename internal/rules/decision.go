@@ -1,0 +1,83 @@
+package rules
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Decision is the outcome of evaluating a ruleset on one event's facts. Encoded as JSON it
+// holds all that is needed to explain it later, and to make it again from the stored event.
+type Decision struct {
+	// Ruleset is the hash of the ruleset.
+	Ruleset string `json:"ruleset"`
+	// Event is the id of the event.
+	Event string `json:"event"`
+	// At is the time that now() gave.
+	At time.Time `json:"at"`
+	// Considered is how many rules listen to the event's topic, Total how many there are.
+	Considered int `json:"considered"`
+	Total      int `json:"total"`
+	// Rules are the outcomes of the rules that listen to the topic, in order. They end
+	// behind a rule with `stop: true` that ran.
+	Rules []Outcome `json:"rules,omitempty"`
+	// Lookups are the objects that were looked up, such as "contact/5f2b": as they were
+	// answered, null for what does not exist.
+	Lookups map[string]json.RawMessage `json:"lookups,omitempty"`
+}
+
+// Verdict is what became of a rule. It is a label of metrics: see Verdicts for all values.
+type Verdict string
+
+// The verdicts.
+const (
+	// Ran: the rule matched and its actions are planned.
+	Ran Verdict = "ran"
+	// DidNotMatch: somebody else acted than the rule listens to, or a condition is false.
+	DidNotMatch Verdict = "did_not_match"
+	// HeldBack: the rule was not to run now; Outcome.HeldBy says what held it.
+	HeldBack Verdict = "held_back"
+	// Failed: something went wrong while evaluating or planning it; nothing is done.
+	Failed Verdict = "failed"
+)
+
+// Verdicts are all verdicts.
+func Verdicts() []Verdict { return []Verdict{Ran, DidNotMatch, HeldBack, Failed} }
+
+// What holds a rule back.
+const (
+	HeldByOff     = "off"      // state: off; not evaluated
+	HeldByOwnWork = "own_work" // Switchboard did it itself; not evaluated
+	HeldByPart    = "part"     // it matched, and ran already on what the same person did
+	HeldByOnce    = "once"     // it matched, and ran already for this conversation or contact
+	HeldByShadow  = "shadow"   // state: shadow; it would have run
+)
+
+// Outcome is what became of one rule.
+type Outcome struct {
+	Rule    string  `json:"rule"`
+	File    string  `json:"file"`
+	Line    int     `json:"line"`
+	Verdict Verdict `json:"verdict"`
+	HeldBy  string  `json:"held_by,omitempty"`
+	// Reason says for people what decided. It holds no customer's words.
+	Reason string `json:"reason,omitempty"`
+	// Remember are the keys to store with the decision, for State.Seen. Only a rule that ran
+	// has any.
+	Remember []string `json:"remember,omitempty"`
+	// Actions are to be done, in order. Only a rule that ran has any.
+	Actions []Planned `json:"actions,omitempty"`
+	// Would are the actions of a shadow rule: what it would have done.
+	Would []Planned `json:"would,omitempty"`
+	// Stop tells that the rule ended the evaluation.
+	Stop bool `json:"stop,omitempty"`
+}
+
+// Planned is one action with concrete parameters.
+type Planned struct {
+	Kind   string          `json:"kind"`
+	Params json.RawMessage `json:"params,omitempty"`
+	// Admin refers to the teammate to act as; empty for the one the token belongs to.
+	Admin string `json:"admin,omitempty"`
+	// Summary is the action in a few words, as the rules file says it.
+	Summary string `json:"summary,omitempty"`
+}

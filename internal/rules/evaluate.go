@@ -1,0 +1,251 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/event"
+)
+
+// Input is everything that a decision depends on, beside the ruleset.
+type Input struct {
+	Event event.Event
+	// Now is the time of the decision: expressions know no other clock.
+	Now time.Time
+	// Lookup reads what the payload lacks. Without it a rule that needs more than the payload
+	// fails.
+	Lookup Lookup
+	// State tells what ran before; nil means that nothing did.
+	State State
+	// Own tells that Switchboard itself caused the event. Only rules with `from: any` see it
+	// then. OwnReason says how that is known.
+	Own       bool
+	OwnReason string
+}
+
+// Evaluate decides what every rule that listens to the event's topic does about it. The
+// same input gives the same decision, on any machine at any time.
+//
+// An error is always a *LookupError: nothing was decided, and it is worth trying again. Whatever else goes wrong concerns one rule, which fails.
+// Evaluate does not panic and is safe for concurrent use.
+func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
+	listening := rs.rulesFor(in.Event.Topic)
+	d := &Decision{
+		Ruleset: rs.hash, Event: in.Event.ID, At: in.Now.UTC(),
+		Considered: len(listening), Total: len(rs.rules),
+	}
+	if len(listening) == 0 {
+		return d, nil
+	}
+	d.Rules = make([]Outcome, 0, len(listening))
+	e, err := newEvaluation(ctx, &in)
+	for _, r := range listening {
+		d.Rules = append(d.Rules, Outcome{Rule: r.name, File: r.file, Line: r.line})
+		o := &d.Rules[len(d.Rules)-1]
+		if err != nil {
+			o.Verdict, o.Reason = Failed, err.Error()
+		} else if err := rs.evaluateRule(e, r, o); err != nil {
+			return nil, err
+		}
+		if o.Stop {
+			break
+		}
+	}
+	if e != nil {
+		d.Lookups = e.lookups.raw
+	}
+	return d, nil
+}
+
+func newEvaluation(ctx context.Context, in *Input) (*evaluation, error) {
+	item, err := decodeItem(in.Event.Payload)
+	if err != nil {
+		return nil, err
+	}
+	return &evaluation{
+		ctx: ctx, in: in, item: item,
+		topic:  strings.Split(in.Event.Topic, "."),
+		slots:  make([]any, len(leaves)),
+		known:  make([]bool, len(leaves)),
+		folded: make([]string, len(leaves)),
+	}, nil
+}
+
+// evaluateRule fills in the outcome of one rule. Its error ends the whole evaluation.
+func (rs *Ruleset) evaluateRule(e *evaluation, r *rule, o *Outcome) error {
+	e.begin(r)
+	var err error
+	failure := guard(func() { err = rs.decide(e, r, o) })
+	if err == nil {
+		err = failure
+	}
+	if e.lookups.failed != nil {
+		return e.lookups.failed
+	}
+	switch lookup, ok := errors.AsType[*LookupError](err); {
+	case err == nil:
+	case ok:
+		return lookup
+	default:
+		*o = Outcome{Rule: r.name, File: r.file, Line: r.line, Verdict: Failed, Reason: err.Error()}
+	}
+	return nil
+}
+
+// decide runs through what can keep a rule from running, cheapest first.
+func (rs *Ruleset) decide(e *evaluation, r *rule, o *Outcome) error {
+	switch {
+	case r.state == stateOff:
+		o.Verdict, o.HeldBy, o.Reason = HeldBack, HeldByOff, "state: off"+because(r)
+		return nil
+	case e.in.Own && r.from != fromAny:
+		o.Verdict, o.HeldBy, o.Reason = HeldBack, HeldByOwnWork, e.ownReason()
+		return nil
+	}
+	if reason := e.wrongActor(r.from); reason != "" {
+		o.Verdict, o.Reason = DidNotMatch, reason
+		return nil
+	}
+	ok, reason := r.condition.holds(e)
+	if o.Reason = reason; !ok {
+		o.Verdict = DidNotMatch
+		return nil
+	}
+	return rs.matched(e, r, o)
+}
+
+// matched decides about a rule whose conditions hold.
+func (rs *Ruleset) matched(e *evaluation, r *rule, o *Outcome) error {
+	part, once, err := e.keys(r)
+	if err != nil {
+		return err
+	}
+	for _, k := range []struct{ key, heldBy, reason string }{
+		{part, HeldByPart, "it ran already on this part of the conversation"},
+		{once, HeldByOnce, "it ran already for this " + r.onceFor},
+	} {
+		seen, err := e.seen(r.name, k.key)
+		if err != nil {
+			return err
+		}
+		if seen {
+			o.Verdict, o.HeldBy, o.Reason = HeldBack, k.heldBy, k.reason
+			return nil
+		}
+	}
+	planned, err := rs.plan(e, r)
+	if err != nil {
+		return err
+	}
+	if r.state == stateShadow {
+		o.Verdict, o.HeldBy, o.Would = HeldBack, HeldByShadow, planned
+		o.Reason = "state: shadow" + because(r)
+		return nil
+	}
+	o.Verdict, o.Actions, o.Stop = Ran, planned, r.stop
+	for _, key := range []string{part, once} {
+		if key != "" {
+			o.Remember = append(o.Remember, key)
+		}
+	}
+	return nil
+}
+
+func because(r *rule) string {
+	if r.because == "" {
+		return ""
+	}
+	return " because: " + r.because
+}
+
+func (e *evaluation) ownReason() string {
+	if e.in.OwnReason == "" {
+		return "Switchboard did this itself"
+	}
+	return "Switchboard did this itself: " + e.in.OwnReason
+}
+
+// wrongActor says why a rule does not listen to who acted; empty when it does. Events that
+// nobody in particular caused are for rules that listen to people in general (human, the
+// default) and to anybody: a contact's update must not be lost because nobody signed it.
+func (e *evaluation) wrongActor(want string) string {
+	if want == fromAny {
+		return ""
+	}
+	acted := e.actor().from()
+	switch {
+	case want == acted:
+		return ""
+	case want == fromHuman && acted != fromBot:
+		return ""
+	case want == fromHuman:
+		return "from: a bot acted"
+	}
+	return wrongActorReasons[want+" "+acted]
+}
+
+// wrongActorReasons are made once, because most events are not for most rules.
+var wrongActorReasons = func() map[string]string {
+	m := map[string]string{}
+	for _, want := range []string{fromCustomer, fromTeammate, fromBot} {
+		for _, acted := range []string{fromCustomer, fromTeammate, fromBot} {
+			m[want+" "+acted] = fmt.Sprintf("from: a %s acted, not a %s", acted, want)
+		}
+		m[want+" "+fromUnknown] = fmt.Sprintf("from: the event does not say that a %s acted", want)
+	}
+	return m
+}()
+
+// keys are what the rule must not have run with before: what one person did arrives as
+// several events with one part, and `once` counts conversations or contacts.
+func (e *evaluation) keys(r *rule) (part, once string, err error) {
+	ev := &e.in.Event
+	if ev.Part != "" {
+		part = "part/" + ev.Subject + "/" + ev.Part
+	}
+	switch r.onceFor {
+	case onceConversation:
+		kind, id, _ := strings.Cut(ev.Subject, "/")
+		if id == "" || kind != "conversation" && kind != "ticket" {
+			return "", "", errors.New("once: the event is not about a conversation")
+		}
+		once = "once/" + ev.Subject
+	case onceContact:
+		id := e.contact().id
+		if id == "" {
+			return "", "", errors.New("once: the event does not name a contact")
+		}
+		once = "once/contact/" + id
+	}
+	return part, once, nil
+}
+
+func (e *evaluation) seen(rule, key string) (bool, error) {
+	if key == "" || e.in.State == nil {
+		return false, nil
+	}
+	seen, err := e.in.State.Seen(e.ctx, rule, key)
+	if err != nil {
+		return false, &LookupError{What: "state of rule " + rule, Err: err}
+	}
+	return seen, nil
+}
+
+// plan makes the actions concrete: all of them or none.
+func (rs *Ruleset) plan(e *evaluation, r *rule) ([]Planned, error) {
+	planned := make([]Planned, 0, len(r.actions))
+	for _, a := range r.actions {
+		params, err := a.spec.Plan(actions.Plan{Facts: e, Now: e.now(), Subject: e.in.Event.Subject})
+		if err != nil {
+			return nil, fmt.Errorf("then: %s: %w", a.kind, err)
+		}
+		planned = append(planned, Planned{
+			Kind: a.kind, Params: params, Admin: rs.admin, Summary: a.spec.Summary(),
+		})
+	}
+	return planned, nil
+}

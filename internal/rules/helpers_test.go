@@ -1,0 +1,168 @@
+package rules
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"switchboard/internal/diag"
+	"switchboard/internal/event"
+)
+
+// The payloads in testdata have the shapes that Intercom sends; people and texts are made up.
+const (
+	conversationCreated    = "conversation_user_created.json"     // current generation
+	conversationReplied    = "conversation_user_replied.json"     // current generation
+	conversationCreatedOld = "conversation_user_created_old.json" // API 1.x
+	conversationRepliedOld = "conversation_user_replied_old.json" // API 1.x
+)
+
+func payload(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "payloads", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func mustEvent(t testing.TB, name string) event.Event {
+	t.Helper()
+	return parseEvent(t, payload(t, name))
+}
+
+func parseEvent(t testing.TB, body []byte) event.Event {
+	t.Helper()
+	ev, err := event.Parse(body, time.Unix(1768032500, 0).UTC())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// edited returns the event of a payload after edit changed its envelope.
+func edited(t testing.TB, name string, edit func(envelope, item object)) event.Event {
+	t.Helper()
+	var envelope object
+	d := json.NewDecoder(strings.NewReader(string(payload(t, name))))
+	d.UseNumber()
+	if err := d.Decode(&envelope); err != nil {
+		t.Fatal(err)
+	}
+	edit(envelope, envelope["data"].(object)["item"].(object))
+	b, err := json.Marshal(envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseEvent(t, b)
+}
+
+func mustParse(t testing.TB, text string) *Ruleset {
+	t.Helper()
+	rs, problems := Parse([]Source{{"rules.yaml", []byte(text)}})
+	if rs == nil || len(problems) > 0 {
+		t.Fatalf("problems:\n%s", drawn(t, problems))
+	}
+	return rs
+}
+
+func drawn(t testing.TB, problems []diag.Problem) string {
+	t.Helper()
+	var b strings.Builder
+	if err := diag.WriteText(&b, problems, false); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+const contactObject = `{"type":"contact","id":"6a1b2c3d4e5f60718293a4b5","external_id":"70","role":"user",
+ "email":"jo@globex.test","name":"Jo Miller","phone":"+15550100","owner_id":123456789012345678,
+ "created_at":1734537424,"signed_up_at":1734537424,"last_seen_at":null,
+ "location":{"type":"location","country":"Ireland","region":"Leinster","city":"Dublin","country_code":"IRL"},
+ "custom_attributes":{"plan":"pro","seats":12,"vip":true,"account":9007199254740993},
+ "companies":{"type":"list","data":[{"id":"c1","type":"company","url":"/companies/c1"}]}}`
+
+const companiesList = `[{"type":"company","id":"c1","company_id":"42","name":"Globex","monthly_spend":1200.5,
+ "user_count":3,"plan":{"name":"gold"},"created_at":1734537382,"custom_attributes":{"tier":1}},
+ {"type":"company","id":"c2","company_id":"43","name":"Initech","plan":{}}]`
+
+// fixedLookup answers every look-up with the same objects.
+type fixedLookup struct{ contact, companies, conversation string }
+
+func (l fixedLookup) Contact(context.Context, string) (json.RawMessage, error) {
+	return json.RawMessage(l.contact), nil
+}
+
+func (l fixedLookup) Companies(context.Context, string) (json.RawMessage, error) {
+	return json.RawMessage(l.companies), nil
+}
+
+func (l fixedLookup) Conversation(context.Context, string) (json.RawMessage, error) {
+	return json.RawMessage(l.conversation), nil
+}
+
+// countingLookup counts and can fail.
+type countingLookup struct {
+	fixedLookup
+	mu    sync.Mutex
+	asked []string
+	err   error
+}
+
+func (l *countingLookup) note(what string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = append(l.asked, what)
+	return l.err
+}
+
+func (l *countingLookup) Contact(ctx context.Context, id string) (json.RawMessage, error) {
+	if err := l.note("contact/" + id); err != nil {
+		return nil, err
+	}
+	return l.fixedLookup.Contact(ctx, id)
+}
+
+func (l *countingLookup) Companies(ctx context.Context, id string) (json.RawMessage, error) {
+	if err := l.note("companies/" + id); err != nil {
+		return nil, err
+	}
+	return l.fixedLookup.Companies(ctx, id)
+}
+
+func (l *countingLookup) Conversation(ctx context.Context, id string) (json.RawMessage, error) {
+	if err := l.note("conversation/" + id); err != nil {
+		return nil, err
+	}
+	return l.fixedLookup.Conversation(ctx, id)
+}
+
+// memory is a State in memory.
+type memory map[string]bool
+
+func (m memory) Seen(_ context.Context, rule, key string) (bool, error) { return m[rule+" "+key], nil }
+
+func (m memory) remember(d *Decision) {
+	for _, o := range d.Rules {
+		for _, key := range o.Remember {
+			m[o.Rule+" "+key] = true
+		}
+	}
+}
+
+// outcome returns what became of one rule.
+func outcome(t testing.TB, d *Decision, rule string) Outcome {
+	t.Helper()
+	for _, o := range d.Rules {
+		if o.Rule == rule {
+			return o
+		}
+	}
+	t.Fatalf("the decision does not name %q: %+v", rule, d.Rules)
+	return Outcome{}
+}

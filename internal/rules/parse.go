@@ -1,0 +1,233 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/expr-lang/expr/conf"
+	"gopkg.in/yaml.v3"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/diag"
+)
+
+// loader compiles rules files and collects what is wrong in them. It implements
+// actions.Decoder for the parameters of actions.
+type loader struct {
+	problems []diag.Problem
+	file     *sourceFile // the one being read
+	config   *conf.Config
+	lists    map[string]*list
+
+	admin   string
+	adminAt string            // the file that says it
+	names   map[string]string // of rules: where each is
+	rules   []*rule
+	refused map[*yaml.Node]bool // nodes about which enough was said
+}
+
+var _ actions.Decoder = (*loader)(nil)
+
+// parsedFile is a file after the first pass.
+type parsedFile struct {
+	file     *sourceFile
+	settings *yaml.Node
+	lists    *yaml.Node
+	rules    *yaml.Node
+}
+
+// Parse compiles rules files. Rules keep the order of the files, and within a file that of
+// the text; names must be unique over all files. The ruleset is nil when any problem is an
+// error; every problem is reported, not only the first.
+func Parse(files []Source) (*Ruleset, []diag.Problem) {
+	p := &loader{lists: map[string]*list{}, names: map[string]string{}, refused: map[*yaml.Node]bool{}}
+	var parsed []*parsedFile
+	for _, src := range files {
+		if text, ok := p.readable(src); ok {
+			if root := p.document(text); root != nil {
+				parsed = append(parsed, p.topLevel(root))
+			}
+		}
+	}
+	// Lists may stand behind the rules that use them, or in another file.
+	for _, f := range parsed {
+		p.file = f.file
+		p.readLists(f.lists)
+		p.readSettings(f.settings)
+	}
+	p.config = exprConfig(p.lists)
+	for _, f := range parsed {
+		p.file = f.file
+		p.readRules(f.rules)
+	}
+	if len(p.rules) == 0 && len(p.problems) == 0 && len(files) > 0 {
+		p.problems = append(p.problems, diag.Problem{
+			File: files[0].Name, Severity: diag.Warning, Code: "rules/no-rules", Message: "there are no rules",
+		})
+	}
+	diag.Sort(p.problems)
+	if diag.HasErrors(p.problems) {
+		return nil, p.problems
+	}
+	return newRuleset(files, p.rules, p.admin), p.problems
+}
+
+// topLevel reads the keys of a file.
+func (p *loader) topLevel(root *yaml.Node) *parsedFile {
+	f := &parsedFile{file: p.file}
+	version := false
+	p.fields(root, map[string]func(*yaml.Node){
+		"version":  func(n *yaml.Node) { version = true; p.readVersion(n) },
+		"settings": func(n *yaml.Node) { f.settings = n },
+		"lists":    func(n *yaml.Node) { f.lists = n },
+		"rules":    func(n *yaml.Node) { f.rules = n },
+	}, nil)
+	if root.Kind == yaml.MappingNode && !version {
+		p.reportAt(span{1, 1, 2}, diag.Error, "rules/missing-key", "begin the file with version: 1", `the key "version" is missing`)
+	}
+	return f
+}
+
+func (p *loader) readVersion(n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Value != "1" {
+		p.Problem(n, "rules/version", "write version: 1", "this version of the rules format is unknown")
+	}
+}
+
+func (p *loader) readSettings(n *yaml.Node) {
+	if n == nil || isEmpty(n) {
+		return
+	}
+	p.fields(n, map[string]func(*yaml.Node){
+		"admin": func(n *yaml.Node) {
+			admin, ok := p.word(n, "the e-mail address, name or id of a teammate")
+			if !ok {
+				return
+			}
+			if p.adminAt != "" && p.admin != admin {
+				p.Problem(n, "rules/repeated-key", "it is also in "+p.adminAt, "settings.admin is already set to somebody else")
+				return
+			}
+			p.admin, p.adminAt = admin, p.file.name
+		},
+	}, []string{"breaker", "calendars"})
+}
+
+var listName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+func (p *loader) readLists(n *yaml.Node) {
+	if n == nil || isEmpty(n) {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		p.wrongType(n, "a mapping of names to lists")
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode || !listName.MatchString(key.Value) {
+			p.Problem(key, "rules/wrong-value", "such as vip_domains", "the name of a list has letters, digits and _ only")
+			continue
+		}
+		if _, again := p.lists[key.Value]; again {
+			p.Problem(key, "rules/repeated-key", "", "there is already a list %q", key.Value)
+			continue
+		}
+		p.lists[key.Value] = newList(p.listValues(value))
+	}
+}
+
+func (p *loader) listValues(n *yaml.Node) []any {
+	values := []any{}
+	if n.Kind != yaml.SequenceNode {
+		p.wrongType(n, "a list")
+		return values
+	}
+	for _, item := range n.Content {
+		if item.Kind == yaml.ScalarNode {
+			switch item.Tag {
+			case "!!str":
+				values = append(values, item.Value)
+				continue
+			case "!!int":
+				if v, err := strconv.Atoi(item.Value); err == nil {
+					values = append(values, v)
+					continue
+				}
+			case "!!float":
+				if v, err := strconv.ParseFloat(item.Value, 64); err == nil {
+					values = append(values, v)
+					continue
+				}
+			}
+			if item.Tag == "!!int" || item.Tag == "!!float" || item.Tag == "!!timestamp" {
+				p.Problem(item, "rules/wrong-type", "put it in quotes to make it a text", "a list holds texts and plain numbers")
+				continue
+			}
+		}
+		p.wrongType(item, "a text or a number")
+	}
+	return values
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Problem reports an error at a node. (It is part of actions.Decoder.)
+func (p *loader) Problem(n *yaml.Node, code, hint, format string, args ...any) {
+	if !p.refused[n] {
+		p.reportAt(p.file.nodeSpan(n), diag.Error, code, hint, format, args...)
+	}
+}
+
+// maxReported bounds the problems of one load; a file that is something else altogether
+// needs no list of thousands.
+const maxReported = 500
+
+// maxSourceLine bounds the lines that problems repeat, in characters.
+const maxSourceLine = 5000
+
+// reportAt reports a problem at a place of the current file.
+func (p *loader) reportAt(at span, severity diag.Severity, code, hint, format string, args ...any) {
+	if len(p.problems) >= maxReported {
+		return
+	}
+	source := p.file.line(at.line)
+	if len(source) > maxSourceLine {
+		source = nil
+	}
+	p.problems = append(p.problems, diag.Problem{
+		File: p.file.name, Line: at.line, Column: at.column, EndColumn: at.endColumn,
+		Severity: severity, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint,
+		Source: string(source),
+	})
+}
+
+// fileProblem reports a problem with a file as a whole.
+func (p *loader) fileProblem(name, code, hint, message string) {
+	p.problems = append(p.problems, diag.Problem{
+		File: name, Severity: diag.Error, Code: code, Message: message, Hint: hint,
+	})
+}
+
+// Text compiles a text that may hold {{ expressions }}. (It is part of actions.Decoder.)
+func (p *loader) Text(n *yaml.Node, html bool) actions.Text {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		p.wrongType(n, "a text")
+		return nil
+	case isEmpty(n):
+		p.Problem(n, "rules/wrong-type", "", "the text is empty")
+		return nil
+	case n.Tag == "!!bool":
+		p.Problem(n, "rules/wrong-type", "put it in quotes to make it a text", "this must be a text, not true or false")
+		return nil
+	}
+	t := p.template(n.Value, html, p.file.locator(n))
+	if t == nil {
+		return nil // an interface that holds a nil template would not be nil
+	}
+	return t
+}

@@ -1,0 +1,115 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+
+	"switchboard/internal/event"
+)
+
+// Ruleset is all rules of one load. It never changes and is safe for concurrent use.
+type Ruleset struct {
+	hash  string
+	admin string
+	rules []*rule
+	// byTopic are the rules that listen to each known topic, so that an event costs nothing
+	// for the rules that do not.
+	byTopic map[string][]*rule
+}
+
+func newRuleset(files []Source, rules []*rule, admin string) *Ruleset {
+	rs := &Ruleset{hash: hashOf(files), admin: admin, rules: rules, byTopic: map[string][]*rule{}}
+	topics := event.Topics()
+	for _, r := range rules {
+		for _, p := range r.topics {
+			if p.exact {
+				topics = append(topics, p.text)
+			}
+		}
+	}
+	for _, topic := range topics {
+		if _, done := rs.byTopic[topic]; !done {
+			rs.byTopic[topic] = rs.listening(topic)
+		}
+	}
+	return rs
+}
+
+// hashOf identifies the texts of the files, in their order.
+func hashOf(files []Source) string {
+	h := sha256.New()
+	for _, f := range files {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(f.Text)))
+		h.Write(length[:])
+		h.Write(f.Text)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func (rs *Ruleset) listening(topic string) []*rule {
+	var list []*rule
+	for _, r := range rs.rules {
+		if slices.ContainsFunc(r.topics, func(p topicPattern) bool { return p.matches(topic) }) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// rulesFor returns the rules that listen to a topic, in order.
+func (rs *Ruleset) rulesFor(topic string) []*rule {
+	if list, ok := rs.byTopic[topic]; ok {
+		return list
+	}
+	return rs.listening(topic) // a topic that nobody has heard of
+}
+
+// Hash identifies the ruleset: the same texts give the same hash, 16 hexadecimal digits.
+func (rs *Ruleset) Hash() string { return rs.hash }
+
+// Admin refers to the teammate that actions act as (settings.admin): an e-mail address, a
+// name or an id; empty when the rules do not say.
+func (rs *Ruleset) Admin() string { return rs.admin }
+
+// Wants tells whether any rule listens to the topic.
+func (rs *Ruleset) Wants(topic string) bool { return len(rs.rulesFor(topic)) > 0 }
+
+// Info describes a rule.
+type Info struct {
+	Name    string   `json:"name"`
+	File    string   `json:"file"`
+	Line    int      `json:"line"`
+	State   string   `json:"state"` // live, shadow or off
+	When    []string `json:"when"`
+	From    string   `json:"from"`
+	Once    string   `json:"once,omitempty"` // conversation, contact or empty
+	Because string   `json:"because,omitempty"`
+	Stop    bool     `json:"stop,omitempty"`
+	Actions []string `json:"actions"` // in a few words each
+}
+
+// Rules describes all rules, in order.
+func (rs *Ruleset) Rules() []Info {
+	list := make([]Info, len(rs.rules))
+	for i, r := range rs.rules {
+		list[i] = r.info()
+	}
+	return list
+}
+
+func (r *rule) info() Info {
+	info := Info{
+		Name: r.name, File: r.file, Line: r.line, State: r.state, From: r.from,
+		Once: r.onceFor, Because: r.because, Stop: r.stop,
+	}
+	for _, p := range r.topics {
+		info.When = append(info.When, p.text)
+	}
+	for _, a := range r.actions {
+		info.Actions = append(info.Actions, a.spec.Summary())
+	}
+	return info
+}

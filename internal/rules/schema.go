@@ -1,0 +1,339 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/expr-lang/expr/types"
+)
+
+// The schema is everything that expressions can name: it types them when they are loaded
+// and finds their values when they run. A name is either a leaf, which has a way to get its
+// value, or an object with further names.
+
+// element is one name of the schema.
+type element struct {
+	name   string
+	typ    types.Type              // of a leaf
+	get    func(e *evaluation) any // of a leaf; nil stands for absent
+	slot   int                     // of a leaf: where an evaluation keeps its value
+	fields []*element              // of an object
+	byName map[string]*element     // of an object
+}
+
+func (el *element) leaf() bool { return el.get != nil }
+
+var (
+	openMap  = types.Map{types.Extra: types.Any}
+	timeType = types.TypeOf(time.Time{})
+)
+
+func leaf(name string, typ types.Type, get func(e *evaluation) any) *element {
+	return &element{name: name, typ: typ, get: get}
+}
+
+func group(name string, fields ...*element) *element {
+	return &element{name: name, fields: fields}
+}
+
+// people is an object that says who somebody is.
+func people(name string, get func(e *evaluation) author) *element {
+	return group(name,
+		leaf("type", types.String, func(e *evaluation) any { return textOf(get(e).kind) }),
+		leaf("id", types.String, func(e *evaluation) any { return get(e).id }),
+		leaf("name", types.String, func(e *evaluation) any { return get(e).name }),
+		leaf("email", types.String, func(e *evaluation) any { return get(e).email }),
+	)
+}
+
+// Set once by init: the leaves' functions refer to them, which a variable's initializer
+// must not.
+var (
+	schema map[string]*element
+	leaves []*element
+
+	slotTags, slotContactName, slotMessageText int
+)
+
+func init() {
+	schema, leaves = buildSchema()
+	slotTags = schema["conversation"].byName["tags"].slot
+	slotContactName = schema["contact"].byName["name"].slot
+	slotMessageText = schema["message"].byName["text"].slot
+}
+
+func buildSchema() (map[string]*element, []*element) {
+	roots := []*element{
+		eventElement(), conversationElement(), messageElement(), contactElement(),
+		companyElement(), ticketElement(),
+		people("admin", (*evaluation).teammate),
+		people("actor", (*evaluation).actor),
+		leaf("item", openMap, func(e *evaluation) any { return e.item }),
+		leaf("companies", types.Array(companyType), (*evaluation).companyNames),
+	}
+	names := make(map[string]*element, len(roots))
+	var list []*element
+	for _, root := range roots {
+		names[root.name] = root
+		list = root.number(list)
+	}
+	return names, list
+}
+
+// number gives every leaf its slot.
+func (el *element) number(list []*element) []*element {
+	if el.leaf() {
+		el.slot = len(list)
+		return append(list, el)
+	}
+	el.byName = make(map[string]*element, len(el.fields))
+	for _, f := range el.fields {
+		el.byName[f.name] = f
+		list = f.number(list)
+	}
+	return list
+}
+
+// exprType is the type for the checker of expressions.
+func (el *element) exprType() types.Type {
+	if el.leaf() {
+		return el.typ
+	}
+	m := types.Map{}
+	for _, f := range el.fields {
+		m[f.name] = f.exprType()
+	}
+	return m
+}
+
+// object is the element's value as a whole.
+func (el *element) object(e *evaluation) any {
+	if el.leaf() {
+		return e.value(el.slot)
+	}
+	o := make(object, len(el.fields))
+	for _, f := range el.fields {
+		o[f.name] = f.object(e)
+	}
+	return o
+}
+
+// teammate is who acted, if it was a teammate.
+func (e *evaluation) teammate() author {
+	if a := e.actor(); a.from() == fromTeammate {
+		return a
+	}
+	return author{}
+}
+
+func eventElement() *element {
+	return group("event",
+		leaf("id", types.String, func(e *evaluation) any { return textOf(e.in.Event.ID) }),
+		leaf("topic", types.String, func(e *evaluation) any { return e.in.Event.Topic }),
+		leaf("workspace", types.String, func(e *evaluation) any { return textOf(e.in.Event.Workspace) }),
+		leaf("subject", types.String, func(e *evaluation) any { return textOf(e.in.Event.Subject) }),
+		leaf("part", types.String, func(e *evaluation) any { return textOf(e.in.Event.Part) }),
+		leaf("from", types.String, func(e *evaluation) any { return textOf(e.actor().from()) }),
+		leaf("created_at", timeType, func(e *evaluation) any { return e.in.Event.CreatedAt.UTC() }),
+		leaf("received_at", timeType, func(e *evaluation) any { return e.in.Event.ReceivedAt.UTC() }),
+	)
+}
+
+// conversationLeaf is a value that stands in the conversation under one of the keys.
+func conversationLeaf(name string, typ types.Type, read func(any) any, keys ...string) *element {
+	return leaf(name, typ, func(e *evaluation) any { return read(e.conversationValue(keys...)) })
+}
+
+// within is a value inside an object of the conversation.
+func within(name string, typ types.Type, read func(any) any, key string, holders ...string) *element {
+	return leaf(name, typ, func(e *evaluation) any {
+		return read(objectOf(e.conversationValue(holders...))[key])
+	})
+}
+
+func conversationElement() *element {
+	source := []string{"source", "conversation_message"}
+	return group("conversation",
+		leaf("id", types.String, func(e *evaluation) any { return idOf(e.conversation()["id"]) }),
+		conversationLeaf("state", types.String, textOf, "state"),
+		conversationLeaf("open", types.Bool, flagOf, "open"),
+		conversationLeaf("read", types.Bool, flagOf, "read"),
+		conversationLeaf("title", types.String, textOf, "title"),
+		within("subject", types.String, subjectText, "subject", source...),
+		conversationLeaf("priority", types.String, textOf, "priority"),
+		conversationLeaf("created_at", timeType, timeOf, "created_at"),
+		conversationLeaf("updated_at", timeType, timeOf, "updated_at"),
+		conversationLeaf("waiting_since", timeType, timeOf, "waiting_since"),
+		conversationLeaf("snoozed_until", timeType, timeOf, "snoozed_until"),
+		leaf("tags", types.Array(types.String), (*evaluation).tagNames),
+		conversationLeaf("custom_attributes", openMap, objectOrNil, "custom_attributes"),
+		leaf("admin_assignee_id", types.String, func(e *evaluation) any { return e.assigneeID("admin") }),
+		leaf("team_assignee_id", types.String, func(e *evaluation) any { return e.assigneeID("team") }),
+		conversationLeaf("ai_agent_participated", types.Bool, flagOf, "ai_agent_participated"),
+		group("source",
+			leaf("type", types.String, func(e *evaluation) any { return textOf(e.sourceValue("type")) }),
+			leaf("delivered_as", types.String, func(e *evaluation) any { return textOf(e.sourceValue("delivered_as")) }),
+			within("subject", types.String, subjectText, "subject", source...),
+			within("url", types.String, textOf, "url", source...),
+			people("author", func(e *evaluation) author {
+				return e.complete(authorOf(objectOf(e.conversationValue(source...))["author"]))
+			}),
+		),
+		leaf("statistics", openMap, (*evaluation).statistics),
+		group("rating",
+			within("rating", types.Int, numberOf, "rating", "conversation_rating"),
+			within("remark", types.String, textOf, "remark", "conversation_rating"),
+			within("created_at", timeType, timeOf, "created_at", "conversation_rating"),
+		),
+		group("sla",
+			within("name", types.String, textOf, "sla_name", "sla_applied"),
+			within("status", types.String, textOf, "sla_status", "sla_applied"),
+		),
+	)
+}
+
+// sourceValue reads a value of the conversation's source that payloads of the old
+// generation do not have: there the conversation is looked up.
+func (e *evaluation) sourceValue(key string) any {
+	return objectOf(e.conversationValue("source"))[key]
+}
+
+// subjectText reads a subject, which is HTML in some payloads.
+func subjectText(v any) any {
+	s, _ := v.(string)
+	return textOf(htmlText(s))
+}
+
+func objectOrNil(v any) any {
+	o := objectOf(v)
+	if o == nil {
+		return nil // an interface that holds a nil map would not be nil
+	}
+	return o
+}
+
+func messageElement() *element {
+	return group("message",
+		leaf("text", types.String, func(e *evaluation) any { return textOf(cut(htmlText(e.message().html))) }),
+		leaf("html", types.String, func(e *evaluation) any { return textOf(e.message().html) }),
+		leaf("excerpt", types.String, func(e *evaluation) any { return e.messageExcerpt() }),
+		leaf("from", types.String, func(e *evaluation) any { return textOf(e.message().author.from()) }),
+		leaf("part_type", types.String, func(e *evaluation) any { return e.message().partType }),
+		leaf("created_at", timeType, func(e *evaluation) any { return e.message().createdAt }),
+		people("author", func(e *evaluation) author { return e.message().author }),
+	)
+}
+
+func (e *evaluation) messageExcerpt() any {
+	text, _ := e.value(slotMessageText).(string)
+	return textOf(excerpt(text))
+}
+
+// contactLeaf is a value that stands in the contact under one of the keys.
+func contactLeaf(name string, typ types.Type, read func(any) any, keys ...string) *element {
+	return leaf(name, typ, func(e *evaluation) any { return read(e.contactValue(keys...)) })
+}
+
+func contactElement() *element {
+	return group("contact",
+		leaf("id", types.String, func(e *evaluation) any { return textOf(e.contact().id) }),
+		contactLeaf("external_id", types.String, idOf, "external_id", "user_id"),
+		leaf("role", types.String, (*evaluation).contactRole),
+		contactLeaf("email", types.String, textOf, "email"),
+		contactLeaf("name", types.String, textOf, "name"),
+		leaf("first_name", types.String, (*evaluation).firstName),
+		contactLeaf("phone", types.String, textOf, "phone"),
+		contactLeaf("owner_id", types.String, idOf, "owner_id"),
+		contactLeaf("custom_attributes", openMap, objectOrNil, "custom_attributes"),
+		contactLeaf("created_at", timeType, timeOf, "created_at"),
+		contactLeaf("updated_at", timeType, timeOf, "updated_at"),
+		contactLeaf("signed_up_at", timeType, timeOf, "signed_up_at"),
+		contactLeaf("last_seen_at", timeType, timeOf, "last_seen_at", "last_request_at"),
+		contactLeaf("last_replied_at", timeType, timeOf, "last_replied_at"),
+		contactLeaf("last_contacted_at", timeType, timeOf, "last_contacted_at"),
+		contactLeaf("unsubscribed_from_emails", types.Bool, flagOf, "unsubscribed_from_emails"),
+		contactLeaf("has_hard_bounced", types.Bool, flagOf, "has_hard_bounced"),
+		contactLeaf("marked_email_as_spam", types.Bool, flagOf, "marked_email_as_spam"),
+		contactLeaf("language", types.String, textOf, "language_override", "browser_language"),
+		contactLeaf("browser", types.String, textOf, "browser"),
+		contactLeaf("os", types.String, textOf, "os"),
+		group("location",
+			leaf("country", types.String, func(e *evaluation) any { return e.location("country", "country_name") }),
+			leaf("country_code", types.String, func(e *evaluation) any { return e.location("country_code", "country_code") }),
+			leaf("region", types.String, func(e *evaluation) any { return e.location("region", "region_name") }),
+			leaf("city", types.String, func(e *evaluation) any { return e.location("city", "city_name") }),
+		),
+	)
+}
+
+// companyField is a value of a company, which stands the same in payloads and answers.
+type companyField struct {
+	name string
+	typ  types.Type
+	key  string
+	read func(any) any
+}
+
+func (f companyField) of(c object) any { return f.read(c[f.key]) }
+
+var companyFields = []companyField{
+	{"id", types.String, "id", idOf},
+	{"company_id", types.String, "company_id", idOf},
+	{"name", types.String, "name", textOf},
+	{"plan", types.String, "plan", planName},
+	{"size", types.Int, "size", numberOf},
+	{"website", types.String, "website", textOf},
+	{"industry", types.String, "industry", textOf},
+	{"monthly_spend", types.Float64, "monthly_spend", numberOf},
+	{"session_count", types.Int, "session_count", numberOf},
+	{"user_count", types.Int, "user_count", numberOf},
+	{"created_at", timeType, "created_at", timeOf},
+	{"updated_at", timeType, "updated_at", timeOf},
+	{"last_request_at", timeType, "last_request_at", timeOf},
+	{"custom_attributes", openMap, "custom_attributes", objectOrNil},
+}
+
+var companyType = func() types.Map {
+	m := types.Map{}
+	for _, f := range companyFields {
+		m[f.name] = f.typ
+	}
+	return m
+}()
+
+func companyElement() *element {
+	fields := make([]*element, len(companyFields))
+	for i, f := range companyFields {
+		fields[i] = leaf(f.name, f.typ, func(e *evaluation) any { return f.of(e.companyObject()) })
+	}
+	return group("company", fields...)
+}
+
+// ticketLeaf is a value that stands in the ticket.
+func ticketLeaf(name string, typ types.Type, read func(any) any, key string) *element {
+	return leaf(name, typ, func(e *evaluation) any { return read(e.ticket()[key]) })
+}
+
+func ticketElement() *element {
+	attribute := func(name, key string) *element {
+		return leaf(name, types.String, func(e *evaluation) any {
+			return textOf(objectOf(e.ticketAttributes())[key])
+		})
+	}
+	return group("ticket",
+		ticketLeaf("id", types.String, idOf, "id"),
+		ticketLeaf("ticket_id", types.String, idOf, "ticket_id"),
+		attribute("title", "_default_title_"),
+		attribute("description", "_default_description_"),
+		leaf("state", types.String, (*evaluation).ticketState),
+		leaf("state_label", types.String, (*evaluation).ticketStateLabel),
+		leaf("previous_state", types.String, (*evaluation).previousTicketState),
+		leaf("type", types.String, (*evaluation).ticketTypeName),
+		ticketLeaf("category", types.String, textOf, "category"),
+		ticketLeaf("open", types.Bool, flagOf, "open"),
+		ticketLeaf("admin_assignee_id", types.String, idOf, "admin_assignee_id"),
+		ticketLeaf("team_assignee_id", types.String, idOf, "team_assignee_id"),
+		ticketLeaf("created_at", timeType, timeOf, "created_at"),
+		ticketLeaf("updated_at", timeType, timeOf, "updated_at"),
+		leaf("attributes", openMap, (*evaluation).ticketAttributes),
+	)
+}
