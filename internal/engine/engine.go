@@ -1,0 +1,238 @@
+// Package engine turns events into decisions. It claims subjects whose events wait, asks the
+// rules about each event in the order of arrival, and stores the decision together with the
+// actions that follow from it, in one transaction (I2, I3).
+//
+// An event is decided once or not at all: until its decision is committed it stays on the
+// list of those that wait, so a crash at any instant leads to the same decision being made
+// after the restart. When the rules need facts that cannot be read at the moment, nothing is
+// decided; the subject waits and is tried again later, and the events of other subjects go
+// on.
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchboard/internal/event"
+	"switchboard/internal/rules"
+	"switchboard/internal/store"
+)
+
+// Options are the parts and settings of an engine.
+type Options struct {
+	Store *store.Store
+	// Rules gives the ruleset to use for the next event; it changes with a reload (I8).
+	Rules func() *rules.Ruleset
+	// Facts reads what payloads lack.
+	Facts *Facts
+	// Planned is called after actions were stored, so that the queue need not wait for its
+	// next look at the store.
+	Planned func()
+	// Concurrency is how many subjects are worked on at once; 32 if 0.
+	Concurrency int
+	// Lease is how long a subject is held before another may take it over; 1 minute if 0.
+	Lease time.Duration
+	// Poll is how often the store is asked for work when nothing announces it; 1 second if 0.
+	Poll time.Duration
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Engine evaluates events. Its loop is Run.
+type Engine struct {
+	o       Options
+	log     *slog.Logger
+	metrics *metrics
+	loop    *store.Worker
+}
+
+// New makes an engine.
+func New(o Options) *Engine {
+	if o.Concurrency == 0 {
+		o.Concurrency = 32
+	}
+	if o.Lease == 0 {
+		o.Lease = time.Minute
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Planned == nil {
+		o.Planned = func() {}
+	}
+	e := &Engine{o: o, log: o.Logger, metrics: newMetrics(o.Registerer)}
+	e.loop = &store.Worker{
+		Store: o.Store, Lane: store.LaneEvents, Concurrency: o.Concurrency,
+		Lease: o.Lease, Poll: o.Poll, Logger: o.Logger, Work: e.evaluateSubject,
+	}
+	return e
+}
+
+// Nudge says that an event was stored. It never blocks.
+func (e *Engine) Nudge() { e.loop.Nudge() }
+
+// Run evaluates events until ctx ends, then finishes what it has begun; work ends the
+// patience with that.
+func (e *Engine) Run(ctx, work context.Context) { e.loop.Run(ctx, work) }
+
+// batch is how many events of one subject are read at once.
+const batch = 16
+
+// evaluateSubject decides the events of a claimed subject, oldest first.
+func (e *Engine) evaluateSubject(ctx context.Context, stopping func() bool, c store.Claim) error {
+	for {
+		events, err := e.o.Store.PendingEvents(ctx, c, batch)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			return e.o.Store.Release(ctx, c, time.Time{})
+		}
+		for i, ev := range events {
+			last := i == len(events)-1 && len(events) < batch
+			if err := e.evaluate(ctx, c, ev, last); err != nil {
+				return e.postpone(ctx, c, ev, err)
+			}
+			if last {
+				return nil
+			}
+			if stopping() {
+				return e.o.Store.Release(ctx, c, time.Now())
+			}
+		}
+		if err := e.o.Store.Renew(ctx, c, time.Now().Add(e.o.Lease)); err != nil {
+			return err
+		}
+	}
+}
+
+// evaluate decides one event and stores the decision.
+func (e *Engine) evaluate(ctx context.Context, c store.Claim, ev event.Event, last bool) error {
+	own, reason, err := e.ownWork(ctx, ev)
+	if err != nil {
+		return err
+	}
+	ruleset := e.o.Rules()
+	now := time.Now()
+	d, err := ruleset.Evaluate(ctx, rules.Input{
+		Event: ev, Now: now, Own: own, OwnReason: reason,
+		Lookup: e.o.Facts.forEvent(ev),
+		State:  state{e.o.Store, ev.Workspace},
+	})
+	if err != nil {
+		return err
+	}
+	trace, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("encode decision: %w", err)
+	}
+	row := store.Decision{Seq: ev.Seq, Ruleset: d.Ruleset, At: now, ReceivedAt: ev.ReceivedAt, Trace: trace, Runs: runs(d)}
+	if err := e.o.Store.SaveDecision(ctx, c, row, last); err != nil {
+		return err
+	}
+	e.report(ctx, ev, d, row.Runs)
+	return nil
+}
+
+// runs are the rules that ran, as the store keeps them.
+func runs(d *rules.Decision) []store.Run {
+	var list []store.Run
+	for _, o := range d.Rules {
+		if o.Verdict != rules.Ran {
+			continue
+		}
+		r := store.Run{Rule: o.Rule, Remember: o.Remember}
+		for _, a := range o.Actions {
+			r.Actions = append(r.Actions, store.PlannedAction{Kind: a.Kind, Params: a.Params, Admin: a.Admin})
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// report counts and logs a decision after it was stored.
+func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, ran []store.Run) {
+	e.metrics.evaluated.Observe(time.Since(ev.ReceivedAt).Seconds())
+	level, planned := slog.LevelDebug, 0
+	for _, o := range d.Rules {
+		e.metrics.outcomes.WithLabelValues(o.Rule, string(o.Verdict)).Inc()
+		switch o.Verdict {
+		case rules.Failed:
+			e.log.WarnContext(ctx, "rule failed", "event", ev.Seq, "topic", ev.Topic, "subject", ev.Subject,
+				"rule", o.Rule, "err", o.Reason)
+		case rules.HeldBack:
+			if o.HeldBy == rules.HeldByShadow {
+				e.log.InfoContext(ctx, "shadow rule would have run", "event", ev.Seq, "topic", ev.Topic,
+					"subject", ev.Subject, "rule", o.Rule, "would", summaries(o.Would))
+			}
+		case rules.Ran:
+			level = slog.LevelInfo
+			planned += len(o.Actions)
+		}
+	}
+	if planned > 0 {
+		e.o.Planned()
+	}
+	if !e.log.Enabled(ctx, level) {
+		return
+	}
+	names := make([]string, len(ran))
+	for i, r := range ran {
+		names[i] = r.Rule
+	}
+	e.log.Log(ctx, level, "event evaluated", "event", ev.Seq, "notification", ev.ID, "topic", ev.Topic, "subject", ev.Subject, "part", ev.Part,
+		"considered", len(d.Rules), "ran", names, "actions", planned)
+}
+
+// summaries are planned actions in a few words each, texts as the rules file has them.
+func summaries(list []rules.Planned) []string {
+	words := make([]string, len(list))
+	for i, a := range list {
+		words[i] = a.Summary
+	}
+	return words
+}
+
+// postpone gives a subject back whose next event cannot be decided now. It waits about as
+// long as the event has waited already, which doubles the pause each time.
+func (e *Engine) postpone(ctx context.Context, c store.Claim, ev event.Event, cause error) error {
+	if errors.Is(cause, store.ErrLost) {
+		return cause
+	}
+	wait := min(max(time.Since(ev.ReceivedAt), time.Second), time.Minute)
+	if ctx.Err() != nil {
+		wait = 0 // stopping: whoever comes next need not wait
+	} else {
+		e.metrics.postponed.Inc()
+		e.log.WarnContext(ctx, "event postponed", "event", ev.Seq, "topic", ev.Topic, "subject", ev.Subject,
+			"wait", wait.Round(time.Millisecond), "err", cause)
+	}
+	return e.o.Store.Release(context.WithoutCancel(ctx), c, time.Now().Add(wait))
+}
+
+// SetRules makes the counters of a new ruleset's rules start at zero, so that rates and
+// alerts on them work from their first increase.
+func (e *Engine) SetRules(rs *rules.Ruleset) {
+	for _, r := range rs.Rules() {
+		for _, v := range rules.Verdicts() {
+			e.metrics.outcomes.WithLabelValues(r.Name, string(v))
+		}
+	}
+}
+
+// state answers the rules from what the store remembers for one workspace.
+type state struct {
+	store     *store.Store
+	workspace string
+}
+
+func (s state) Seen(ctx context.Context, rule, key string) (bool, error) {
+	return s.store.Seen(ctx, s.workspace, rule, key)
+}

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"switchboard/internal/event"
+	"switchboard/internal/intercom"
+)
+
+// Facts reads from Intercom what payloads lack: contacts, companies, whole conversations.
+// Every read passes the budget. Contacts and companies are kept for a short time, because
+// the events of one conversation follow each other; conversations are always read anew.
+type Facts struct {
+	client    *intercom.Client
+	directory *intercom.Directory
+	keep      time.Duration
+	cache     *lru.Cache[string, cached]
+}
+
+type cached struct {
+	object json.RawMessage // nil: it does not exist
+	until  time.Time
+}
+
+// cacheSize bounds the memory: contacts have about 2 KB.
+const cacheSize = 2000
+
+// NewFacts makes the reader of facts. Contacts and companies are read again after keep.
+func NewFacts(client *intercom.Client, directory *intercom.Directory, keep time.Duration) *Facts {
+	cache, err := lru.New[string, cached](cacheSize)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &Facts{client: client, directory: directory, keep: keep, cache: cache}
+}
+
+// forEvent returns the look-ups for evaluating ev. An event about a contact says that what
+// is kept of it is out of date.
+func (f *Facts) forEvent(ev event.Event) *lookup {
+	if id, ok := strings.CutPrefix(ev.Subject, "contact/"); ok {
+		f.cache.Remove("contact/" + id)
+		f.cache.Remove("companies/" + id)
+	}
+	return &lookup{f}
+}
+
+// actsAs tells whether the admin with this id is the one that the rules act as: the teammate
+// they name, or else the owner of the token. An error says that Intercom cannot be asked now.
+func (f *Facts) actsAs(ctx context.Context, ref, id string) (bool, error) {
+	me, err := f.directory.Me(reading(ctx))
+	if err != nil || string(me.ID) == id || ref == "" {
+		return err == nil && string(me.ID) == id, err
+	}
+	admin, err := f.directory.Admin(reading(ctx), ref)
+	if intercom.ClassOf(err) == intercom.Permanent { // nobody has that name: nobody acts so
+		return false, nil
+	}
+	return err == nil && string(admin.ID) == id, err
+}
+
+// lookup answers the rules' look-ups (rules.Lookup).
+type lookup struct{ facts *Facts }
+
+func (l *lookup) Contact(ctx context.Context, id string) (json.RawMessage, error) {
+	return l.facts.kept("contact/"+id, func() (json.RawMessage, error) {
+		_, raw, err := l.facts.client.Contact(reading(ctx), id)
+		return raw, err
+	})
+}
+
+func (l *lookup) Companies(ctx context.Context, contactID string) (json.RawMessage, error) {
+	return l.facts.kept("companies/"+contactID, func() (json.RawMessage, error) {
+		list, err := l.facts.client.ContactCompanies(reading(ctx), contactID)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(list)
+	})
+}
+
+func (l *lookup) Conversation(ctx context.Context, id string) (json.RawMessage, error) {
+	_, raw, err := l.facts.client.Conversation(reading(ctx), id)
+	return existing(raw, err)
+}
+
+func (f *Facts) kept(key string, read func() (json.RawMessage, error)) (json.RawMessage, error) {
+	if c, ok := f.cache.Get(key); ok && time.Now().Before(c.until) {
+		return c.object, nil
+	}
+	object, err := existing(read())
+	if err == nil {
+		f.cache.Add(key, cached{object, time.Now().Add(f.keep)})
+	}
+	return object, err
+}
+
+// existing turns "not found" into no object: a merged or deleted contact is a fact too.
+func existing(raw json.RawMessage, err error) (json.RawMessage, error) {
+	if intercom.NotFound(err) {
+		return nil, nil
+	}
+	return raw, err
+}
+
+func reading(ctx context.Context) context.Context {
+	return intercom.WithPriority(ctx, intercom.PriorityRead)
+}

@@ -1,0 +1,31 @@
+package engine
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	outcomes  *prometheus.CounterVec
+	evaluated prometheus.Histogram
+	postponed prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		outcomes: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchboard_rule_outcomes_total",
+			Help: "What became of rules that listen to an event's topic, by rule and outcome.",
+		}, []string{"rule", "outcome"}),
+		evaluated: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "switchboard_event_to_decision_seconds",
+			Help:    "Time from receiving an event to its stored decision.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		}),
+		postponed: f.NewCounter(prometheus.CounterOpts{
+			Name: "switchboard_events_postponed_total",
+			Help: "Evaluations put off because facts could not be read or stored.",
+		}),
+	}
+}

@@ -1,0 +1,265 @@
+// Package queue carries out planned actions. It claims subjects whose actions are due and
+// performs them in plan order, one at a time for each subject (I3), many subjects at once.
+//
+// # What may be done twice, and what may not
+//
+// A tag, an assignment or a close can be sent again when it is unknown whether it arrived.
+// A reply or a note cannot: people would see it twice. So before such a call leaves, the
+// store records that it is attempted. When its end is not known after that (a timeout, a
+// broken connection, a 5xx, a crash), the action stays "attempting", and the next thing that
+// happens to it is a look at the conversation: if the effect is there the action is done, if
+// it is surely absent it is sent again, and if that cannot be told it is parked for a person
+// (I4). In the words of the states (package store): planned, attempting, done, dead, parked.
+//
+// # What counts as an attempt
+//
+// A call that failed, or that could not reach Intercom, counts against the limit of attempts.
+// A spent budget, a 429, a refused credential or a clean stop before the call was sent do
+// not (I5, I6): they say nothing about the action.
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/intercom"
+	"switchboard/internal/store"
+)
+
+// Options are the parts and settings of a queue.
+type Options struct {
+	Store *store.Store
+	// Env is what actions are performed with.
+	Env *actions.Env
+	// Ready tells since when calls may be made: a time in the future says that the budget is
+	// spent or the workspace is paused, and nothing is claimed until then.
+	Ready func() time.Time
+	// Concurrency is how many subjects are worked on at once; 16 if 0.
+	Concurrency int
+	// MaxAttempts is how often an action is tried before it becomes a dead letter, or is
+	// parked when in doubt; 40 if 0, which takes about eight hours.
+	MaxAttempts int
+	// Settle is how long after a call in doubt the conversation is read back: long enough for
+	// Intercom to have finished what it began; 2 seconds if 0.
+	Settle time.Duration
+	// Patience bounds one attempt, waiting for the budget included; 90 seconds if 0.
+	Patience time.Duration
+	// Poll is how often the store is asked for work when nothing announces it; 1 second if 0.
+	Poll time.Duration
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Queue performs actions. Its loop is Run.
+type Queue struct {
+	o       Options
+	log     *slog.Logger
+	metrics *metrics
+	loop    *store.Worker
+}
+
+// New makes a queue.
+func New(o Options) *Queue {
+	o.Concurrency = orDefault(o.Concurrency, 16)
+	o.MaxAttempts = orDefault(o.MaxAttempts, 40)
+	o.Settle = orDefault(o.Settle, 2*time.Second)
+	o.Patience = orDefault(o.Patience, 90*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	q := &Queue{o: o, log: o.Logger, metrics: newMetrics(o.Registerer)}
+	q.loop = &store.Worker{
+		Store: o.Store, Lane: store.LaneActions, Concurrency: o.Concurrency,
+		Lease: q.lease(), Poll: o.Poll, Logger: o.Logger, Ready: o.Ready, Work: q.drain,
+	}
+	return q
+}
+
+// lease is longer than an attempt may take: who still holds a call in his hands holds the
+// subject, too.
+func (q *Queue) lease() time.Duration { return q.o.Patience + 30*time.Second }
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Nudge says that actions were planned. It never blocks.
+func (q *Queue) Nudge() { q.loop.Nudge() }
+
+// Run performs actions until ctx ends, then lets calls in flight end; work cuts them short.
+func (q *Queue) Run(ctx, work context.Context) { q.loop.Run(ctx, work) }
+
+// drain performs the due actions of a claimed subject in plan order.
+func (q *Queue) drain(ctx context.Context, stopping func() bool, c store.Claim) error {
+	for {
+		a, ok, err := q.o.Store.NextAction(ctx, c)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return q.o.Store.Release(ctx, c, time.Time{})
+		case stopping() || ctx.Err() != nil:
+			return q.o.Store.Release(context.WithoutCancel(ctx), c, a.DueAt)
+		case a.DueAt.After(time.Now()):
+			return q.o.Store.Release(ctx, c, a.DueAt)
+		}
+		if err := q.o.Store.Renew(ctx, c, time.Now().Add(q.lease())); err != nil {
+			return err
+		}
+		if err := q.attempt(ctx, c, a); err != nil {
+			return err
+		}
+	}
+}
+
+// attempt tries one action once and records how it ended.
+func (q *Queue) attempt(ctx context.Context, c store.Claim, a store.Action) error {
+	started := time.Now()
+	t := &try{queue: q, claim: c, action: a}
+	out := t.run(ctx)
+	if errors.Is(out.err, store.ErrLost) {
+		return out.err
+	}
+	end := q.end(a, out, time.Now())
+	end.Started, end.Finished = started, time.Now()
+	// The end must be recorded even if the service is stopping: it saves the read-back.
+	if err := q.o.Store.FinishAttempt(context.WithoutCancel(ctx), c, end); err != nil {
+		return err
+	}
+	q.report(ctx, a, end)
+	return nil
+}
+
+// outcome is what came of trying an action once.
+type outcome struct {
+	result actions.Result
+	err    error
+	// doubt: the call may or may not have taken effect, and doing it twice would be seen.
+	doubt bool
+	// unclear: reading back could not tell; a person has to.
+	unclear bool
+}
+
+// Results of attempts: the values of a metric's label and of the history.
+const (
+	resultDone     = "done"
+	resultRetry    = "retry"     // failed, will be tried again
+	resultDoubt    = "doubt"     // may have taken effect, will be read back
+	resultDead     = "dead"      // failed for good
+	resultParked   = "parked"    // in doubt for good
+	resultLimited  = "limited"   // 429 or no budget in time: not counted
+	resultPaused   = "paused"    // credential or plan refused: not counted
+	resultHandback = "hand_back" // stopped before it was sent: not counted
+)
+
+var results = []string{
+	resultDone, resultRetry, resultDoubt, resultDead, resultParked,
+	resultLimited, resultPaused, resultHandback,
+}
+
+// end decides what becomes of an action after an attempt.
+func (q *Queue) end(a store.Action, out outcome, now time.Time) store.AttemptEnd {
+	e := store.AttemptEnd{Action: a, Attempts: a.Attempts, DueAt: now, Detail: out.result.Detail, OwnParts: out.result.Parts}
+	again := store.StatePlanned
+	if out.doubt {
+		again = store.StateAttempting
+	}
+	if out.err != nil {
+		e.Error = out.err.Error()
+	}
+	switch class := intercom.ClassOf(out.err); {
+	case out.unclear:
+		e.State, e.Result = store.StateParked, resultParked
+	case out.err == nil:
+		e.State, e.Result, e.Attempts = store.StateDone, resultDone, a.Attempts+1
+	case stopped(out.err) && !out.doubt:
+		e.State, e.Result = again, resultHandback
+	case class == intercom.RateLimited:
+		e.State, e.Result = again, resultLimited
+	case class == intercom.Credential:
+		e.State, e.Result = again, resultPaused
+	case class == intercom.Permanent || class == intercom.Conflict:
+		e.State, e.Result, e.Attempts = store.StateDead, resultDead, a.Attempts+1
+		if out.doubt { // reading back is refused: nobody but a person can tell
+			e.State, e.Result = store.StateParked, resultParked
+		}
+	default:
+		e.Attempts++
+		e.State, e.Result, e.DueAt = again, resultRetry, now.Add(backoff(e.Attempts))
+		if out.doubt {
+			e.Result, e.DueAt = resultDoubt, now.Add(max(q.o.Settle, backoff(e.Attempts-1)))
+		}
+		if e.Attempts >= q.o.MaxAttempts {
+			e.State, e.Result = store.StateDead, resultDead
+			if out.doubt {
+				e.State, e.Result = store.StateParked, resultParked
+			}
+		}
+	}
+	return e
+}
+
+// stopped tells whether an attempt ended because time ran out or the service stops, and not
+// because of anything that Intercom did.
+func stopped(err error) bool {
+	_, answered := errors.AsType[*intercom.Error](err)
+	return !answered && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+}
+
+// Back-off doubles from a second to a quarter of an hour. The jitter of a quarter to both sides keeps
+// the actions that one outage stopped from coming back all at once.
+const (
+	firstBackoff = time.Second
+	mostBackoff  = 15 * time.Minute
+)
+
+func backoff(attempts int) time.Duration {
+	d := mostBackoff
+	if attempts < 20 {
+		d = min(firstBackoff<<max(attempts-1, 0), mostBackoff)
+	}
+	return time.Duration(float64(d) * (0.75 + rand.Float64()/2)) //nolint:gosec // jitter is no secret
+}
+
+// report counts and logs the end of an attempt.
+func (q *Queue) report(ctx context.Context, a store.Action, e store.AttemptEnd) {
+	q.metrics.actions.WithLabelValues(a.Kind, e.Result).Inc()
+	attrs := []any{
+		"action", a.ID, "kind", a.Kind, "event", a.Seq, "subject", a.Subject, "rule", a.Rule,
+		"attempt", e.Attempts, "did", actions.Describe(a.Kind, a.Params),
+	}
+	switch e.Result {
+	case resultDone:
+		q.metrics.toEffect.Observe(e.Finished.Sub(a.ReceivedAt).Seconds())
+		q.log.InfoContext(ctx, "action done", append(attrs, "took", e.Finished.Sub(e.Started), "detail", e.Detail)...)
+	case resultDead:
+		q.log.ErrorContext(ctx, "action failed for good: dead letter, the rest of its run is held back", append(attrs, "err", e.Error)...)
+	case resultParked:
+		q.log.ErrorContext(ctx, "action parked: it is unclear whether it happened, look at the conversation", append(attrs, "err", e.Error)...)
+	case resultLimited, resultHandback:
+		q.log.DebugContext(ctx, "action put back", append(attrs, "err", e.Error)...)
+	default:
+		q.log.WarnContext(ctx, "action will be tried again", append(attrs, "result", e.Result, "due", e.DueAt, "err", e.Error)...)
+	}
+}
+
+func (q *Queue) kind(name string) (actions.Kind, error) {
+	kind, ok := actions.Lookup(name)
+	if !ok {
+		// A newer version planned it; this one must not guess.
+		return nil, &intercom.Error{Class: intercom.Permanent, Message: fmt.Sprintf("this version knows no action %q", name)}
+	}
+	return kind, nil
+}

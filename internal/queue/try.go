@@ -1,0 +1,134 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/intercom"
+	"switchboard/internal/store"
+)
+
+// try is one attempt at one action.
+type try struct {
+	queue  *Queue
+	claim  store.Claim
+	action store.Action
+	// attempted: from now on the effect may have taken place without our knowing.
+	attempted bool
+	// ownErr is why it could not be told whose a part is.
+	ownErr error
+}
+
+// run performs the action, after reading back when an earlier attempt is in doubt.
+func (t *try) run(ctx context.Context) (out outcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.queue.log.ErrorContext(ctx, "panic in an action", "action", t.action.ID, "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+			out = outcome{err: fmt.Errorf("panic in action %s: %v", t.action.Kind, r), doubt: t.attempted}
+		}
+	}()
+	kind, err := t.queue.kind(t.action.Kind)
+	if err != nil {
+		return outcome{err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.queue.o.Patience)
+	defer cancel()
+	ctx = intercom.WithPriority(ctx, kind.Priority(t.action.Params))
+
+	if t.action.State == store.StateAttempting {
+		if out, decided := t.readBack(ctx, kind); decided {
+			return out
+		}
+	}
+	visible := !kind.Repeatable(t.action.Params)
+	if visible {
+		ctx = intercom.WithTrace(ctx, &intercom.Trace{BeforeSend: t.begin})
+	}
+	result, err := kind.Do(ctx, t.queue.o.Env, t.call())
+	return outcome{result: result, err: err, doubt: visible && t.attempted && inDoubt(err)}
+}
+
+// begin records the attempt before a call leaves whose repetition would be seen (I4).
+func (t *try) begin(ctx context.Context, _, _ string) error {
+	if t.attempted {
+		return nil
+	}
+	if err := t.queue.o.Store.BeginAttempt(ctx, t.claim, t.action.ID, time.Now()); err != nil {
+		return err
+	}
+	t.attempted = true
+	return nil
+}
+
+// inDoubt tells whether the effect may have taken place although the call failed. Only an
+// answer that refuses the call takes the doubt away.
+func inDoubt(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch intercom.ClassOf(err) {
+	case intercom.Permanent, intercom.Conflict, intercom.Credential, intercom.RateLimited, intercom.Retry:
+		return false
+	case intercom.Ambiguous:
+	}
+	return true
+}
+
+// readBack settles an earlier attempt that is in doubt. When decided is false the effect is
+// surely absent and the action may be sent.
+func (t *try) readBack(ctx context.Context, kind actions.Kind) (out outcome, decided bool) {
+	if err := sleepUntil(ctx, t.action.AttemptedAt.Add(t.queue.o.Settle)); err != nil {
+		return outcome{err: err, doubt: true}, true
+	}
+	finding, result, err := kind.ReadBack(ctx, t.queue.o.Env, t.call())
+	if err = cmp.Or(err, t.ownErr); err != nil {
+		return outcome{err: fmt.Errorf("read back: %w", err), doubt: true}, true
+	}
+	t.queue.log.InfoContext(ctx, "read back", "action", t.action.ID, "kind", t.action.Kind,
+		"subject", t.action.Subject, "finding", finding.String())
+	t.queue.metrics.readBacks.WithLabelValues(finding.String()).Inc()
+	switch finding {
+	case actions.Happened:
+		return outcome{result: result}, true
+	case actions.DidNotHappen:
+		return outcome{}, false
+	case actions.Unclear:
+	}
+	return outcome{err: errUnclear, unclear: true}, true
+}
+
+var errUnclear = errors.New("reading back does not tell whether it happened")
+
+// call is the action as its kind sees it.
+func (t *try) call() actions.Call {
+	a := t.action
+	return actions.Call{
+		Kind: a.Kind, Subject: a.Subject, Params: a.Params, Admin: a.Admin, AttemptedAt: a.AttemptedAt,
+		Own: func(part string) bool {
+			own, err := t.queue.o.Store.OwnPart(context.Background(), a.Workspace, part)
+			t.ownErr = cmp.Or(t.ownErr, err) // then nothing can be concluded from the finding
+			return own
+		},
+	}
+}
+
+// sleepUntil waits for the time to come.
+func sleepUntil(ctx context.Context, at time.Time) error {
+	wait := time.Until(at)
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
