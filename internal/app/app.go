@@ -1,0 +1,386 @@
+// Package app puts the parts of Switchboard together. The same App is behind `switchboard
+// serve`, `switchboard demo` and the end-to-end tests.
+//
+// New builds everything and binds the addresses, so that a port that is taken or a rules
+// file that is wrong is refused before anything runs; when a step fails, what was built is
+// taken down again. Start begins to serve. Stop ends in the order that loses nothing:
+// readiness off, intake finishes what it accepted, no new claims, calls in flight end, the
+// store closes (I7).
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/console"
+	"switchboard/internal/diag"
+	"switchboard/internal/engine"
+	"switchboard/internal/event"
+	"switchboard/internal/intercom"
+	"switchboard/internal/queue"
+	"switchboard/internal/store"
+	"switchboard/internal/webhook"
+)
+
+// WebhookPath is where Intercom sends notifications.
+const WebhookPath = "/webhooks/intercom"
+
+// Options are the settings of an App. The zero value of an optional one means its default.
+type Options struct {
+	Database string   // such as sqlite:switchboard.db
+	Rules    []string // files and folders
+
+	Listen      string // address for webhooks
+	AdminListen string // address of the console
+	AdminToken  string // required when AdminListen is not a loopback address
+	// Listener, if set, takes the place of Listen: tests serve without a socket.
+	Listener net.Listener
+
+	Token   string   // Intercom's access token
+	Secrets []string // client secrets, any of which may have signed a notification
+	BaseURL string   // Intercom's API
+	HTTP    *http.Client
+	Timeout time.Duration // of a call to Intercom
+
+	MaxBody     int64         // bytes of a notification
+	Concurrency int           // subjects whose actions run at once
+	Share       float64       // part of the rate limit to use, in (0, 1]
+	MaxAttempts int           // before an action is a dead letter
+	Settle      time.Duration // before an action in doubt is read back
+	KeepFacts   time.Duration // how long a looked-up contact is good
+	Retention   time.Duration // how long events are kept; 0 keeps them for ever
+	// SingleCommits switches group commit off, for comparison in benchmarks.
+	SingleCommits bool
+
+	Version  string
+	Logger   *slog.Logger
+	Registry *prometheus.Registry // nil: a new one
+}
+
+// App is a whole Switchboard.
+type App struct {
+	o        Options
+	log      *slog.Logger
+	registry *prometheus.Registry
+	started  time.Time
+
+	store     *store.Store
+	budget    *intercom.MemoryBudget
+	client    *intercom.Client
+	directory *intercom.Directory
+	engine    *engine.Engine
+	queue     *queue.Queue
+	intake    *webhook.Handler
+	rules     *ruleLoader
+
+	public, admin     *http.Server
+	publicLn, adminLn net.Listener
+
+	stopping atomic.Bool
+	loops    sync.WaitGroup // engine and queue
+	running  sync.WaitGroup // everything else
+	failed   chan error     // a server that broke
+	stopOnce sync.Once
+	closers  []closer
+
+	claims, work            context.Context
+	endClaims, endWork      context.CancelFunc
+	workspace               atomic.Pointer[string]
+	engineAlive, queueAlive atomic.Bool
+}
+
+type closer struct {
+	name string
+	fn   func(context.Context) error
+}
+
+// New builds an App and binds its addresses. Problems of the rules come as *RulesError.
+func New(ctx context.Context, o Options) (_ *App, err error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	o.setDefaults()
+	a := &App{o: o, log: o.Logger, registry: o.Registry, started: time.Now(), failed: make(chan error, 2)}
+	a.claims, a.endClaims = context.WithCancel(context.Background())
+	a.work, a.endWork = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			a.endClaims()
+			a.endWork()
+			err = errors.Join(err, a.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		a.loadRules, a.openStore, a.connectIntercom, a.buildLoops, a.buildServers, a.listen,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (a *App) onStop(name string, fn func(context.Context) error) {
+	a.closers = append(a.closers, closer{name, fn})
+}
+
+func (a *App) component(name string) *slog.Logger { return a.log.With("component", name) }
+
+func (a *App) loadRules(context.Context) error {
+	l, err := newRuleLoader(a.o.Rules, a.component("rules"), a.registry)
+	a.rules = l
+	return err
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	s, err := store.Open(ctx, a.o.Database, store.Options{
+		Logger: a.component("store"), Registerer: a.registry, SingleCommits: a.o.SingleCommits,
+	})
+	if err != nil {
+		return err
+	}
+	a.store = s
+	a.onStop("store", func(context.Context) error { return s.Close() })
+	return nil
+}
+
+func (a *App) connectIntercom(context.Context) error {
+	a.budget = intercom.NewMemoryBudget(intercom.BudgetOptions{Share: a.o.Share, Registerer: a.registry})
+	client, err := intercom.New(intercom.Options{
+		BaseURL: a.o.BaseURL, Token: a.o.Token, Budget: a.budget, HTTP: a.o.HTTP, Timeout: a.o.Timeout,
+		UserAgent: "switchboard/" + a.o.Version, Registerer: a.registry, Logger: a.component("intercom"),
+	})
+	if err != nil {
+		return err
+	}
+	a.client = client
+	a.directory = intercom.NewDirectory(client, intercom.DirectoryOptions{Logger: a.component("directory")})
+	return nil
+}
+
+func (a *App) buildLoops(context.Context) error {
+	a.queue = queue.New(queue.Options{
+		Store: a.store, Env: &actions.Env{Client: a.client, Directory: a.directory},
+		Ready: a.ready, Concurrency: a.o.Concurrency, MaxAttempts: a.o.MaxAttempts, Settle: a.o.Settle,
+		Logger: a.component("queue"), Registerer: a.registry,
+	})
+	a.engine = engine.New(engine.Options{
+		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.o.KeepFacts),
+		Planned: a.queue.Nudge, Logger: a.component("engine"), Registerer: a.registry,
+	})
+	a.engine.SetRules(a.rules.Current())
+	a.rules.onChange = a.engine.SetRules
+	return nil
+}
+
+// ready tells since when calls to Intercom make sense.
+func (a *App) ready() time.Time {
+	if until, spent := a.budget.Spent(); spent {
+		return until
+	}
+	return time.Time{}
+}
+
+func (a *App) buildServers(context.Context) error {
+	intake, err := webhook.New(webhook.Options{
+		Secrets: a.o.Secrets, Sink: a.store, MaxBody: a.o.MaxBody,
+		OnStored: func(event.Event) { a.engine.Nudge() },
+		Logger:   a.component("webhook"), Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.intake = intake
+	routes := chi.NewRouter()
+	routes.Handle(WebhookPath, intake)
+	a.public = a.server(routes)
+
+	ui, err := console.New(console.Options{
+		Status: a.status, Checks: a.checks, Gatherer: a.registry, Token: a.o.AdminToken, Logger: a.component("console"),
+	})
+	if err != nil {
+		return err
+	}
+	a.admin = a.server(ui.Handler())
+	return nil
+}
+
+func (a *App) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(a.component("http").Handler(), slog.LevelDebug),
+	}
+}
+
+func (a *App) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if a.publicLn = a.o.Listener; a.publicLn == nil {
+		if a.publicLn, err = lc.Listen(ctx, "tcp", a.o.Listen); err != nil {
+			return fmt.Errorf("listen for webhooks: %w", err)
+		}
+	}
+	a.onStop("webhook listener", func(context.Context) error { return ignoreClosed(a.publicLn.Close()) })
+	if a.o.AdminListen == "" {
+		return nil
+	}
+	if a.adminLn, err = lc.Listen(ctx, "tcp", a.o.AdminListen); err != nil {
+		return fmt.Errorf("listen for the console: %w", err)
+	}
+	a.onStop("console listener", func(context.Context) error { return ignoreClosed(a.adminLn.Close()) })
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Addr is the address webhooks are taken at.
+func (a *App) Addr() string { return a.publicLn.Addr().String() }
+
+// AdminAddr is the address of the console; empty when there is none.
+func (a *App) AdminAddr() string {
+	if a.adminLn == nil {
+		return ""
+	}
+	return a.adminLn.Addr().String()
+}
+
+// Store is the state, for readers such as the demo's summary.
+func (a *App) Store() *store.Store { return a.store }
+
+// Budget is the budget of API calls as it stands.
+func (a *App) Budget() intercom.BudgetState { return a.budget.State() }
+
+// Failed gives the error of a server that stopped by itself.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Start begins to serve and to work.
+func (a *App) Start() {
+	a.serve(a.public, a.publicLn)
+	if a.adminLn != nil {
+		a.serve(a.admin, a.adminLn)
+	}
+	a.goLoop(&a.engineAlive, func() { a.engine.Run(a.claims, a.work) })
+	a.goLoop(&a.queueAlive, func() { a.queue.Run(a.claims, a.work) })
+	a.running.Go(func() { a.rules.watch(a.claims) })
+	a.running.Go(func() { a.identify(a.claims) })
+	if a.o.Retention > 0 {
+		a.running.Go(func() { a.prune(a.claims) })
+	}
+	a.log.Info("switchboard is running", "version", a.o.Version, "webhooks", a.Addr()+WebhookPath,
+		"console", a.AdminAddr(), "database", a.store.Path(), "rules", len(a.rules.Current().Rules()),
+		"ruleset", a.rules.Current().Hash(), "secrets", len(a.o.Secrets), "intercom", a.o.BaseURL)
+}
+
+func (a *App) serve(s *http.Server, ln net.Listener) {
+	a.running.Go(func() {
+		if err := s.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serve %s: %w", ln.Addr(), err)
+		}
+	})
+}
+
+func (a *App) goLoop(alive *atomic.Bool, run func()) {
+	alive.Store(true)
+	a.loops.Go(func() {
+		defer alive.Store(false)
+		run()
+	})
+}
+
+// Reload reads the rules again; when they are wrong, those in use stay (I8).
+func (a *App) Reload() error { return a.rules.reload() }
+
+// Stop ends everything, within ctx. When ctx ends first, calls in flight are cut off; they
+// are in doubt then and are settled after the next start. It may be called more than once.
+func (a *App) Stop(ctx context.Context) error {
+	var err error
+	a.stopOnce.Do(func() {
+		a.stopping.Store(true)
+		a.intake.Stop()
+		err = errors.Join(
+			shutdown(ctx, "webhook server", a.public), // waits for requests that are inside
+			a.finishLoops(ctx),
+			shutdown(ctx, "console", a.admin),
+		)
+		a.running.Wait()
+		err = errors.Join(err, a.close(ctx))
+		a.log.Info("switchboard has stopped", "clean", err == nil)
+	})
+	return err
+}
+
+func shutdown(ctx context.Context, name string, s *http.Server) error {
+	if err := s.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("stop the %s: %w", name, err), s.Close())
+	}
+	return nil
+}
+
+// finishLoops lets no new work begin, waits for calls in flight, and cuts them off when ctx
+// ends.
+func (a *App) finishLoops(ctx context.Context) error {
+	a.endClaims()
+	defer a.endWork()
+	done := make(chan struct{})
+	go func() {
+		a.loops.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		a.endWork()
+		<-done
+		return fmt.Errorf("calls in flight were cut off: %w", ctx.Err())
+	}
+}
+
+// close closes what was opened, last first.
+func (a *App) close(ctx context.Context) error {
+	var errs []error
+	for _, c := range slices.Backward(a.closers) {
+		if err := c.fn(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close the %s: %w", c.name, err))
+		}
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// RulesError says that the rules cannot be used, and why, problem by problem.
+type RulesError struct{ Problems []diag.Problem }
+
+func (e *RulesError) Error() string {
+	n := 0
+	for _, p := range e.Problems {
+		if p.Severity == diag.Error {
+			n++
+		}
+	}
+	if n == 1 {
+		return "the rules have an error"
+	}
+	return fmt.Sprintf("the rules have %d errors", n)
+}

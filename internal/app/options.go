@@ -1,0 +1,79 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// setDefaults fills in what was left out.
+func (o *Options) setDefaults() {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+		o.Registry.MustRegister(collectors.NewGoCollector(),
+			collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	o.Registry.MustRegister(buildInfo(o.Version))
+	if o.KeepFacts == 0 {
+		o.KeepFacts = time.Minute
+	}
+	if o.Share == 0 {
+		o.Share = 1
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 1 << 20
+	}
+}
+
+// Validate refuses settings that cannot work, naming the setting, the value and what would
+// be accepted.
+func (o *Options) Validate() error {
+	var errs []error
+	if strings.TrimSpace(o.Token) == "" {
+		errs = append(errs, errors.New("no access token: set INTERCOM_ACCESS_TOKEN (Developer Hub, your app, Configure, Authentication)"))
+	}
+	if len(o.Secrets) == 0 {
+		errs = append(errs, errors.New("no client secret: set INTERCOM_CLIENT_SECRET (Developer Hub, your app, Basic information)"))
+	}
+	if o.Share < 0 || o.Share > 1 {
+		errs = append(errs, fmt.Errorf("budget share %v: give a part of the rate limit between 0 and 1, such as 0.8", o.Share))
+	}
+	if o.AdminToken == "" && !loopback(o.AdminListen) {
+		errs = append(errs, fmt.Errorf("the console would listen on %s for everybody: set SWITCHBOARD_ADMIN_TOKEN, or listen on 127.0.0.1", o.AdminListen))
+	}
+	return errors.Join(errs...)
+}
+
+// loopback tells whether an address can be reached from this machine alone.
+func loopback(address string) bool {
+	if address == "" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func buildInfo(version string) prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "switchboard_build_info", Help: "Always 1; the label says which version runs.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	return info
+}

@@ -1,0 +1,185 @@
+// Package console is the operators' side of Switchboard: the status page, health and
+// metrics, served on the admin address. It shows state and changes none.
+package console
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"embed"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"switchboard/internal/diag"
+	"switchboard/internal/intercom"
+	"switchboard/internal/rules"
+	"switchboard/internal/store"
+)
+
+// Status is what the status page shows.
+type Status struct {
+	Version   string
+	Started   time.Time
+	Workspace string // app id; empty until Intercom has been reached
+	// Trouble is what keeps actions from being sent, in words; empty when all is well.
+	Trouble string
+
+	Ruleset  string // hash
+	LoadedAt time.Time
+	Rules    []rules.Info
+	// Rejected are the problems of a rules file that was not taken over at a reload; empty
+	// when the rules in use are those on disk.
+	Rejected []diag.Problem
+
+	Store  store.Stats
+	Dead   []store.Action // the newest dead letters
+	Parked []store.Action
+	Budget intercom.BudgetState
+}
+
+// Check is one condition for being ready.
+type Check struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Detail says what is wrong, or in what state something is.
+	Detail string `json:"detail,omitempty"`
+	// Advisory checks are shown and do not decide: the service takes events without them.
+	Advisory bool `json:"advisory,omitempty"`
+}
+
+// Options are the sources of what the console shows.
+type Options struct {
+	Status   func(context.Context) (Status, error)
+	Checks   func(context.Context) []Check
+	Gatherer prometheus.Gatherer
+	// Token, if set, must be sent as a bearer token or as the password of basic
+	// authentication with everything but /healthz and /readyz.
+	Token  string
+	Logger *slog.Logger
+}
+
+//go:embed status.html
+var statusHTML embed.FS
+
+// Console is the handler of the admin address.
+type Console struct {
+	o    Options
+	page *template.Template
+}
+
+// New makes the console.
+func New(o Options) (*Console, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	page, err := template.New("status.html").Funcs(template.FuncMap{
+		"since": func(t time.Time) string { return time.Since(t).Round(time.Second).String() },
+		"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"join":  func(list []string) string { return strings.Join(list, ", ") },
+	}).ParseFS(statusHTML, "status.html")
+	if err != nil {
+		return nil, err
+	}
+	return &Console{o: o, page: page}, nil
+}
+
+// Handler returns the routes.
+func (c *Console) Handler() http.Handler {
+	r := chi.NewRouter()
+	r.Get("/healthz", c.health)
+	r.Get("/readyz", c.ready)
+	r.Group(func(r chi.Router) {
+		r.Use(c.authenticate)
+		r.Get("/", c.handle(c.status))
+		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.o.Gatherer, promhttp.HandlerOpts{
+			ErrorLog: slog.NewLogLogger(c.o.Logger.Handler(), slog.LevelError), EnableOpenMetrics: true,
+		}))
+	})
+	return r
+}
+
+// handle turns an error into an answer. The caller learns nothing but that there was one;
+// the log has it.
+func (c *Console) handle(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil && !errors.Is(err, context.Canceled) {
+			c.o.Logger.ErrorContext(r.Context(), "console request failed", "path", r.URL.Path, "err", err)
+			http.Error(w, "internal error", http.StatusInternalServerError)
+		}
+	}
+}
+
+// health says that the process answers, nothing more: restarting it would not help when the
+// disk is full.
+func (c *Console) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// ready says whether events should be sent here, and every check behind that.
+func (c *Console) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	answer := struct {
+		Ready  bool    `json:"ready"`
+		Checks []Check `json:"checks"`
+	}{true, c.o.Checks(ctx)}
+	for _, check := range answer.Checks {
+		answer.Ready = answer.Ready && (check.OK || check.Advisory)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if !answer.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func (c *Console) status(w http.ResponseWriter, r *http.Request) error {
+	st, err := c.o.Status(r.Context())
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := c.page.Execute(&page, st); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	_, err = page.WriteTo(w)
+	return err
+}
+
+// authenticate asks for the token, if there is one.
+func (c *Console) authenticate(next http.Handler) http.Handler {
+	if c.o.Token == "" {
+		return next
+	}
+	// Hashes have one length, so comparing them tells nothing about the token's.
+	want := sha256.Sum256([]byte(c.o.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok {
+			_, given, _ = r.BasicAuth()
+		}
+		got := sha256.Sum256([]byte(given))
+		if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="switchboard", charset="UTF-8"`)
+			http.Error(w, "send the admin token (SWITCHBOARD_ADMIN_TOKEN) as a bearer token or as the password", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
