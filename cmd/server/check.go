@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"switchboard/internal/diag"
+	"switchboard/internal/rules"
+)
+
+type checkCmd struct {
+	Paths  []string `arg:"" optional:"" help:"Rule files or folders; without any, those of --rules."`
+	Rules  []string `help:"Rule files or folders, as for serve." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
+	Format string   `help:"How problems are printed: text, json, or github (annotations of a workflow)." enum:"text,json,github" default:"text"`
+}
+
+// Help is shown below the flags.
+func (*checkCmd) Help() string {
+	return `Examples:
+  switchboard check
+  switchboard check rules.example.yaml examples/
+  switchboard check --format github rules/
+
+Exit code: 0 fine (warnings included), 1 errors found, 2 wrong usage, 3 a path does not exist.`
+}
+
+// Run prints every problem of the rules.
+func (c *checkCmd) Run(io streams) error {
+	paths := c.Paths
+	if len(paths) == 0 {
+		paths = c.Rules
+	}
+	for _, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("cannot read rules: %w", err)
+		}
+	}
+	rs, problems := rules.Load(paths)
+	if err := c.write(io, problems); err != nil {
+		return err
+	}
+	if rs == nil {
+		return exitError(exitProblems)
+	}
+	if c.Format == "text" {
+		n := len(rs.Rules())
+		_, err := fmt.Fprintf(io.out, "%s fine (ruleset %s)\n", plural(n, "rule"), rs.Hash())
+		return err
+	}
+	return nil
+}
+
+func (c *checkCmd) write(io streams, problems []diag.Problem) error {
+	switch c.Format {
+	case "json":
+		return diag.WriteJSON(io.out, problems)
+	case "github":
+		return diag.WriteGitHub(io.out, problems)
+	}
+	return diag.WriteText(io.out, problems, colorful(io.out))
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

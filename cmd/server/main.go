@@ -1,0 +1,143 @@
+// Command switchboard automates Intercom: it takes signed webhooks, decides with rules
+// written in YAML, and acts on conversations through Intercom's API.
+//
+// Each subcommand has a file of its own. The exit code is 0 when all is fine, 1 when
+// problems were found, 2 for wrong usage and 3 when the command could not run.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+
+	"switchboard/internal/app"
+	"switchboard/internal/diag"
+)
+
+// The exit codes.
+const (
+	exitOK       = 0
+	exitProblems = 1
+	exitUsage    = 2
+	exitFailed   = 3
+)
+
+func main() {
+	tuneMemory()
+	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// tuneMemory lets the heap grow further between collections than Go does by itself: it is
+// a few megabytes here, and collecting it less often leaves more of the processor to the
+// events. Whoever sets GOGC knows better.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
+}
+
+// streams are what a command reads and writes: results go to out, the rest to err.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// cli is the whole command line. kong reads flags, environment and defaults from it.
+type cli struct {
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Take webhooks and act on them (the default command)."`
+	Demo    demoCmd    `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
+	Check   checkCmd   `cmd:"" help:"Read rules as serve would, and say what is wrong."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// run parses args, runs the command and returns the exit code.
+func run(ctx context.Context, args []string, io streams) int {
+	exited := -1
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("switchboard"),
+		kong.Description("Automation for Intercom: reviewable like code, one binary, nothing lost, nothing sent twice."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(io.out, io.err),
+		kong.Exit(func(code int) { exited = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(io),
+		kong.Vars{"webhook_path": app.WebhookPath},
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(io.err, "switchboard:", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 { // --help was shown
+		return exited
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(io.err, "switchboard: %v\nRun \"switchboard --help\" for what there is.\n", err)
+		return exitUsage
+	}
+	return exitCode(parsed.Run(), io)
+}
+
+// exitCode reports an error, once, and turns it into the exit code.
+func exitCode(err error, io streams) int {
+	if err == nil {
+		return exitOK
+	}
+	if code, ok := errors.AsType[exitError](err); ok {
+		return int(code) // the command has said what is wrong
+	}
+	if bad, ok := errors.AsType[*app.RulesError](err); ok {
+		_ = diag.WriteText(io.err, bad.Problems, colorful(io.err))
+		_, _ = fmt.Fprintln(io.err, "switchboard: "+bad.Error()+`; "switchboard check" shows this without starting`)
+		return exitProblems
+	}
+	_, _ = fmt.Fprintln(io.err, "switchboard:", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// exitError is an exit code for which everything has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usageError is a setting that is missing or wrong.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// colorful tells whether w is a terminal that wants colour.
+func colorful(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// version is the module's version, or the commit that was built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "dev"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "dev-" + s.Value[:12]
+		}
+	}
+	return "dev"
+}

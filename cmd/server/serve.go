@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"time"
+
+	"switchboard/internal/app"
+	"switchboard/internal/intercom"
+)
+
+type serveCmd struct {
+	Rules       []string `help:"Rule files or folders." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
+	Listen      string   `help:"Address for webhooks; Intercom sends to ${webhook_path}." default:":8080" env:"SWITCHBOARD_LISTEN"`
+	AdminListen string   `help:"Address of the console, /metrics, /healthz and /readyz." default:"127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_LISTEN"`
+	Database    string   `help:"Where state is kept." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
+
+	Region  string `help:"Where the workspace is hosted: us, eu or au." enum:"us,eu,au" default:"us" env:"INTERCOM_REGION"`
+	BaseURL string `help:"Intercom's API, in place of a region." env:"INTERCOM_BASE_URL" placeholder:"URL"`
+
+	MaxBody     int64         `help:"Bytes that a notification may have." default:"1048576" env:"SWITCHBOARD_MAX_BODY"`
+	Concurrency int           `help:"Conversations acted on at the same time." default:"16" env:"SWITCHBOARD_CONCURRENCY"`
+	BudgetShare float64       `help:"Part of Intercom's rate limit to use; the rest is for your other apps." default:"1" env:"SWITCHBOARD_BUDGET_SHARE"`
+	MaxAttempts int           `help:"Attempts at an action before it is a dead letter." default:"40" env:"SWITCHBOARD_MAX_ATTEMPTS"`
+	Settle      time.Duration `help:"Time before an action in doubt is read back." default:"2s" env:"SWITCHBOARD_SETTLE"`
+	Retention   time.Duration `help:"How long events are kept; 0 keeps them for ever." default:"720h" env:"SWITCHBOARD_RETENTION"`
+	Grace       time.Duration `help:"Time allowed for a clean stop." default:"20s" env:"SWITCHBOARD_GRACE"`
+
+	SingleCommits bool   `help:"Commit every write by itself, to compare with group commit." hidden:""`
+	CPUProfile    string `help:"Write a CPU profile to this file." hidden:"" type:"path"`
+
+	LogFormat string `help:"Log lines as text or json." enum:"text,json" default:"text" env:"SWITCHBOARD_LOG_FORMAT"`
+	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"SWITCHBOARD_LOG_LEVEL"`
+}
+
+// Help is shown below the flags.
+func (*serveCmd) Help() string {
+	return `Secrets come from the environment only, each also as NAME_FILE (a file that holds it):
+  INTERCOM_ACCESS_TOKEN    access token of your app
+  INTERCOM_CLIENT_SECRET   client secret of your app; several separated by commas while rotating
+  SWITCHBOARD_ADMIN_TOKEN  for the console; required when it does not listen on loopback
+
+Examples:
+  INTERCOM_ACCESS_TOKEN=... INTERCOM_CLIENT_SECRET=... switchboard serve --rules rules/
+  switchboard serve --listen :8443 --database sqlite:/var/lib/switchboard/state.db
+
+A changed rules file is taken over by itself, and on SIGHUP; a wrong one never replaces a
+good one. SIGTERM and SIGINT stop cleanly, a second one at once.`
+}
+
+// Run serves until a signal ends it.
+func (c *serveCmd) Run(ctx context.Context, io streams) error {
+	log, err := newLogger(io.err, c.LogFormat, c.LogLevel)
+	if err != nil {
+		return usageError{err}
+	}
+	o, err := c.options(log)
+	if err != nil {
+		return usageError{err}
+	}
+	// Signals are listened for before anything is built, so that a stop during start is clean.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	stopProfile, err := cpuProfile(c.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
+	a, err := app.New(ctx, o)
+	if err != nil {
+		return err
+	}
+	a.Start()
+	return c.wait(ctx, a, signals, log)
+}
+
+// cpuProfile records where the time goes until stop is called.
+func cpuProfile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
+}
+
+// wait lets the service run until it is told to stop.
+func (c *serveCmd) wait(ctx context.Context, a *app.App, signals <-chan os.Signal, log *slog.Logger) error {
+	for {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				_ = a.Reload() // logged there; the rules in use go on
+				continue
+			}
+			log.Info("stopping", "signal", s.String(), "grace", c.Grace)
+			return stop(ctx, a, c.Grace, signals)
+		case err := <-a.Failed():
+			return errors.Join(err, stop(ctx, a, c.Grace, signals))
+		case <-ctx.Done():
+			return stop(context.WithoutCancel(ctx), a, c.Grace, signals)
+		}
+	}
+}
+
+// stop ends the app within the grace period; another signal to stop ends the patience.
+func stop(ctx context.Context, a *app.App, grace time.Duration, signals <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if s != syscall.SIGHUP {
+					cancel()
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return a.Stop(ctx)
+}
+
+// options are the app's settings from flags, environment and secret files.
+func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
+	base := c.BaseURL
+	if base == "" {
+		var err error
+		if base, err = intercom.RegionURL(c.Region); err != nil {
+			return app.Options{}, err
+		}
+	}
+	token, err1 := secret("INTERCOM_ACCESS_TOKEN")
+	signing, err2 := secret("INTERCOM_CLIENT_SECRET")
+	admin, err3 := secret("SWITCHBOARD_ADMIN_TOKEN")
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return app.Options{}, err
+	}
+	o := app.Options{
+		Database: c.Database, Rules: c.Rules, Listen: c.Listen, AdminListen: c.AdminListen,
+		AdminToken: admin, Token: token, Secrets: splitSecrets(signing), BaseURL: base,
+		MaxBody: c.MaxBody, Concurrency: c.Concurrency, Share: c.BudgetShare, MaxAttempts: c.MaxAttempts,
+		SingleCommits: c.SingleCommits, Settle: c.Settle, Retention: c.Retention, Version: version(), Logger: log,
+	}
+	return o, o.Validate()
+}
+
+// secret reads NAME from the environment, or from the file that NAME_FILE names.
+func secret(name string) (string, error) {
+	value, path := os.Getenv(name), os.Getenv(name+"_FILE")
+	switch {
+	case path == "":
+		return strings.TrimSpace(value), nil
+	case value != "":
+		return "", fmt.Errorf("%s and %s_FILE are both set: keep one", name, name)
+	}
+	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}
+
+// splitSecrets splits at commas. An empty secret in between stays, to be refused: with an
+// empty key anybody could sign.
+func splitSecrets(s string) []string {
+	if s == "" {
+		return nil
+	}
+	list := strings.Split(s, ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
+}
+
+func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level %q: use debug, info, warn or error", level)
+	}
+	o := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, o)), nil
+}
