@@ -144,8 +144,10 @@ func (t *traffic) happen(e beat) error {
 
 // imagine plans a story: who, about what, in which words and with which pauses.
 func (t *traffic) imagine() *story {
-	n := t.random.IntN(t.weights)
-	i := slices.IndexFunc(t.options.Scenarios, func(sc Scenario) bool { n -= sc.Weight; return n < 0 })
+	i := t.begun // at first each scenario once, so that whoever watches a minute has seen them all
+	if n := t.random.IntN(t.weights); i >= len(t.options.Scenarios) {
+		i = slices.IndexFunc(t.options.Scenarios, func(sc Scenario) bool { n -= sc.Weight; return n < 0 })
+	}
 	scenario := t.options.Scenarios[i]
 	st := &story{customer: choose(t.random, t.options.People.Customers), teammate: choose(t.random, t.options.People.Teammates)}
 	words := strings.NewReplacer("{n}", strconv.Itoa(100+t.random.IntN(900)),
