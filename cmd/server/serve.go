@@ -30,7 +30,7 @@ type serveCmd struct {
 	Concurrency int           `help:"Conversations acted on at the same time." default:"16" env:"SWITCHBOARD_CONCURRENCY"`
 	BudgetShare float64       `help:"Part of Intercom's rate limit to use; the rest is for your other apps." default:"1" env:"SWITCHBOARD_BUDGET_SHARE"`
 	MaxAttempts int           `help:"Attempts at an action before it is a dead letter." default:"40" env:"SWITCHBOARD_MAX_ATTEMPTS"`
-	Settle      time.Duration `help:"Time before an action in doubt is read back." default:"2s" env:"SWITCHBOARD_SETTLE"`
+	Settle      time.Duration `help:"Time after which an action in doubt is read back; longer than a call may take." default:"25s" env:"SWITCHBOARD_SETTLE"`
 	Retention   time.Duration `help:"How long events are kept; 0 keeps them for ever." default:"720h" env:"SWITCHBOARD_RETENTION"`
 	Grace       time.Duration `help:"Time allowed for a clean stop." default:"20s" env:"SWITCHBOARD_GRACE"`
 
@@ -160,6 +160,9 @@ func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
 		AdminToken: admin, Token: token, Secrets: splitSecrets(signing), BaseURL: base,
 		MaxBody: c.MaxBody, Concurrency: c.Concurrency, Share: c.BudgetShare, MaxAttempts: c.MaxAttempts,
 		SingleCommits: c.SingleCommits, Settle: c.Settle, Retention: c.Retention, Version: version(), Logger: log,
+	}
+	if c.BudgetShare == 0 || c.Concurrency == 0 || c.MaxAttempts == 0 || c.MaxBody == 0 || c.Settle == 0 || c.Grace <= 0 {
+		return o, errors.New("budget-share, concurrency, max-attempts, max-body, settle and grace must be more than 0")
 	}
 	return o, o.Validate()
 }

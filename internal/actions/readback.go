@@ -56,6 +56,8 @@ func readBack(ctx context.Context, env *Env, kind string, c Call, asNote bool) (
 			unclear = true // it may be ours, and nothing can show it
 		case !wordless && fits(part):
 			return Happened, Result{Parts: []string{string(part.ID)}, Detail: Describe(kind, c.Params)}, nil
+		case part.Body != "" && part.AppPackageCode != "":
+			unclear = true // an app wrote as our teammate since: our words, changed on the way?
 		}
 	}
 	if unclear || cutOff(conv, since) {

@@ -177,7 +177,7 @@ func (a *App) buildLoops(context.Context) error {
 		Logger: a.component("queue"), Registerer: a.registry,
 	})
 	a.engine = engine.New(engine.Options{
-		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.o.KeepFacts),
+		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.ready, a.o.KeepFacts),
 		Planned: a.queue.Nudge, Logger: a.component("engine"), Registerer: a.registry,
 	})
 	a.engine.SetRules(a.rules.Current())

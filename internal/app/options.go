@@ -29,8 +29,8 @@ func (o *Options) setDefaults() {
 	if o.KeepFacts == 0 {
 		o.KeepFacts = time.Minute
 	}
-	if o.Share == 0 {
-		o.Share = 1
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second // shorter than the grace period, so that a stop can be clean
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 1 << 20
@@ -47,8 +47,22 @@ func (o *Options) Validate() error {
 	if len(o.Secrets) == 0 {
 		errs = append(errs, errors.New("no client secret: set INTERCOM_CLIENT_SECRET (Developer Hub, your app, Basic information)"))
 	}
-	if o.Share < 0 || o.Share > 1 {
-		errs = append(errs, fmt.Errorf("budget share %v: give a part of the rate limit between 0 and 1, such as 0.8", o.Share))
+	if !(o.Share >= 0 && o.Share <= 1) { // so written that NaN is refused
+		errs = append(errs, fmt.Errorf("budget share %v: give a part of the rate limit above 0 and up to 1, such as 0.8", o.Share))
+	}
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"concurrency", int64(o.Concurrency)},
+		{"max attempts", int64(o.MaxAttempts)},
+		{"max body", o.MaxBody},
+		{"settle", int64(o.Settle)},
+		{"retention", int64(o.Retention)},
+	} {
+		if n.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative", n.name))
+		}
 	}
 	if o.AdminToken == "" && !loopback(o.AdminListen) {
 		errs = append(errs, fmt.Errorf("the console would listen on %s for everybody: set SWITCHBOARD_ADMIN_TOKEN, or listen on 127.0.0.1", o.AdminListen))

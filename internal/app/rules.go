@@ -29,7 +29,8 @@ type ruleLoader struct {
 	loadedAt atomic.Pointer[time.Time]
 	rejected atomic.Pointer[[]diag.Problem]
 
-	mu sync.Mutex // one reload at a time
+	mu     sync.Mutex // one reload at a time
+	loaded string     // fingerprint of the files, taken before they were read
 
 	reloads   *prometheus.CounterVec
 	succeeded prometheus.Gauge
@@ -54,6 +55,7 @@ func newRuleLoader(paths []string, log *slog.Logger, reg prometheus.Registerer) 
 	for _, result := range []string{"loaded", "unchanged", "rejected"} {
 		l.reloads.WithLabelValues(result)
 	}
+	l.loaded = fingerprint(paths)
 	rs, problems := rules.Load(paths)
 	if rs == nil {
 		return nil, &RulesError{Problems: problems}
@@ -80,6 +82,7 @@ func (l *ruleLoader) use(rs *rules.Ruleset) {
 func (l *ruleLoader) reload() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.loaded = fingerprint(l.paths)
 	rs, problems := rules.Load(l.paths)
 	if rs == nil {
 		l.rejected.Store(&problems)
@@ -118,8 +121,7 @@ func (l *ruleLoader) watch(ctx context.Context) {
 	const every = 500 * time.Millisecond
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	loaded := fingerprint(l.paths)
-	before := loaded
+	before := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -127,18 +129,26 @@ func (l *ruleLoader) watch(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := fingerprint(l.paths)
-		if now != loaded && now == before {
-			loaded = now
+		if now == before && l.changed(now) {
 			_ = l.reload() // it has logged what is wrong
 		}
 		before = now
 	}
 }
 
+func (l *ruleLoader) changed(now string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return now != l.loaded
+}
+
 // fingerprint changes when any of the files does.
 func fingerprint(paths []string) string {
 	var b strings.Builder
 	for _, path := range paths {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target // a folder that a link names is walked, too, and another target is a change
+		}
 		_ = filepath.WalkDir(path, func(name string, _ os.DirEntry, err error) error {
 			b.WriteString(name)
 			// What cannot be read has no size and no time; that is a change as well.

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/internal/event"
+	"switchboard/internal/intercom"
 	"switchboard/internal/rules"
 	"switchboard/internal/store"
 )
@@ -83,10 +84,11 @@ func (e *Engine) Nudge() { e.loop.Nudge() }
 func (e *Engine) Run(ctx, work context.Context) { e.loop.Run(ctx, work) }
 
 // batch is how many events of one subject are read at once.
-const batch = 16
+const batch = 4
 
 // evaluateSubject decides the events of a claimed subject, oldest first.
-func (e *Engine) evaluateSubject(ctx context.Context, stopping func() bool, c store.Claim) error {
+func (e *Engine) evaluateSubject(ctx, claims context.Context, c store.Claim) error {
+	ctx = intercom.WithWait(ctx, claims)
 	for {
 		events, err := e.o.Store.PendingEvents(ctx, c, batch)
 		if err != nil {
@@ -103,23 +105,37 @@ func (e *Engine) evaluateSubject(ctx context.Context, stopping func() bool, c st
 			if last {
 				return nil
 			}
-			if stopping() {
+			if claims.Err() != nil {
 				return e.o.Store.Release(ctx, c, time.Now())
 			}
-		}
-		if err := e.o.Store.Renew(ctx, c, time.Now().Add(e.o.Lease)); err != nil {
-			return err
+			if err := e.o.Store.Renew(ctx, c, time.Now().Add(e.o.Lease)); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 // evaluate decides one event and stores the decision.
 func (e *Engine) evaluate(ctx context.Context, c store.Claim, ev event.Event, last bool) error {
-	own, reason, err := e.ownWork(ctx, ev)
+	// Within the lease: a decision that comes later would be refused anyway.
+	ctx, cancel := context.WithTimeout(ctx, e.o.Lease/2)
+	defer cancel()
+	ruleset := e.o.Rules()
+	for {
+		err := e.decide(ctx, c, ruleset, ev, last)
+		if !errors.Is(err, store.ErrRemembered) {
+			return err
+		}
+		// Another conversation of the contact was quicker; the rule will see that now.
+	}
+}
+
+// decide makes and stores the decision on one event with one ruleset.
+func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Ruleset, ev event.Event, last bool) error {
+	own, reason, err := e.ownWork(ctx, ruleset.Admin(), ev)
 	if err != nil {
 		return err
 	}
-	ruleset := e.o.Rules()
 	now := time.Now()
 	d, err := ruleset.Evaluate(ctx, rules.Input{
 		Event: ev, Now: now, Own: own, OwnReason: reason,
@@ -207,7 +223,9 @@ func (e *Engine) postpone(ctx context.Context, c store.Claim, ev event.Event, ca
 		return cause
 	}
 	wait := min(max(time.Since(ev.ReceivedAt), time.Second), time.Minute)
-	if ctx.Err() != nil {
+	if spent, ok := errors.AsType[*spentError](cause); ok {
+		wait = max(time.Until(spent.until), 0)
+	} else if errors.Is(cause, context.Canceled) {
 		wait = 0 // stopping: whoever comes next need not wait
 	} else {
 		e.metrics.postponed.Inc()

@@ -10,6 +10,7 @@ import (
 
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
+	"switchboard/internal/rules"
 )
 
 // Facts reads from Intercom what payloads lack: contacts, companies, whole conversations.
@@ -18,6 +19,7 @@ import (
 type Facts struct {
 	client    *intercom.Client
 	directory *intercom.Directory
+	ready     func() time.Time
 	keep      time.Duration
 	cache     *lru.Cache[string, cached]
 }
@@ -30,13 +32,15 @@ type cached struct {
 // cacheSize bounds the memory: contacts have about 2 KB.
 const cacheSize = 2000
 
-// NewFacts makes the reader of facts. Contacts and companies are read again after keep.
-func NewFacts(client *intercom.Client, directory *intercom.Directory, keep time.Duration) *Facts {
+// NewFacts makes the reader of facts. Contacts and companies are read again after keep. ready
+// tells since when calls make sense: while that is in the future nothing is read, so that
+// events that need no reading are not kept waiting by those that do.
+func NewFacts(client *intercom.Client, directory *intercom.Directory, ready func() time.Time, keep time.Duration) *Facts {
 	cache, err := lru.New[string, cached](cacheSize)
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &Facts{client: client, directory: directory, keep: keep, cache: cache}
+	return &Facts{client: client, directory: directory, ready: ready, keep: keep, cache: cache}
 }
 
 // forEvent returns the look-ups for evaluating ev. An event about a contact says that what
@@ -84,6 +88,9 @@ func (l *lookup) Companies(ctx context.Context, contactID string) (json.RawMessa
 }
 
 func (l *lookup) Conversation(ctx context.Context, id string) (json.RawMessage, error) {
+	if err := l.facts.spent(); err != nil {
+		return nil, err
+	}
 	_, raw, err := l.facts.client.Conversation(reading(ctx), id)
 	return existing(raw, err)
 }
@@ -92,6 +99,9 @@ func (f *Facts) kept(key string, read func() (json.RawMessage, error)) (json.Raw
 	if c, ok := f.cache.Get(key); ok && time.Now().Before(c.until) {
 		return c.object, nil
 	}
+	if err := f.spent(); err != nil {
+		return nil, err
+	}
 	object, err := existing(read())
 	if err == nil {
 		f.cache.Add(key, cached{object, time.Now().Add(f.keep)})
@@ -99,10 +109,28 @@ func (f *Facts) kept(key string, read func() (json.RawMessage, error)) (json.Raw
 	return object, err
 }
 
-// existing turns "not found" into no object: a merged or deleted contact is a fact too.
+// spentError says that no call may be made before a time.
+type spentError struct{ until time.Time }
+
+func (e *spentError) Error() string {
+	return "the budget is spent or the workspace is paused until " + e.until.UTC().Format(time.RFC3339)
+}
+
+func (f *Facts) spent() error {
+	if until := f.ready(); until.After(time.Now()) {
+		return &spentError{until}
+	}
+	return nil
+}
+
+// existing turns "not found" into no object: a merged or deleted contact is a fact too. What
+// Intercom refuses for good is not available; waiting would not change that.
 func existing(raw json.RawMessage, err error) (json.RawMessage, error) {
-	if intercom.NotFound(err) {
+	switch {
+	case intercom.NotFound(err):
 		return nil, nil
+	case intercom.ClassOf(err) == intercom.Permanent:
+		return nil, &rules.UnavailableError{Err: err}
 	}
 	return raw, err
 }

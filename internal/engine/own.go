@@ -12,7 +12,7 @@ import (
 // returned is ours for certain. The notification can be quicker than the call's answer,
 // though; then the part is ours when an app made it (app_package_code, which is null for
 // people in the inbox) under the name of the teammate we act as.
-func (e *Engine) ownWork(ctx context.Context, ev event.Event) (own bool, reason string, err error) {
+func (e *Engine) ownWork(ctx context.Context, actingAs string, ev event.Event) (own bool, reason string, err error) {
 	if ev.Part == "" {
 		return false, "", nil
 	}
@@ -26,7 +26,7 @@ func (e *Engine) ownWork(ctx context.Context, ev event.Event) (own bool, reason 
 	}
 	// When that cannot be found out the event waits: taking our own words for a person's is
 	// how loops begin.
-	own, err = e.o.Facts.actsAs(ctx, e.o.Rules().Admin(), admin)
+	own, err = e.o.Facts.actsAs(ctx, actingAs, admin)
 	return own, "part " + ev.Part + " was made by an app as the teammate that Switchboard acts as", err
 }
 

@@ -39,6 +39,26 @@ func WithPriority(ctx context.Context, p Priority) context.Context {
 	return context.WithValue(ctx, priorityKey{}, p)
 }
 
+type waitKey struct{}
+
+// WithWait ends the calls made with this context that still wait for the budget when wait
+// ends, and leaves those that are on their way alone: a service that stops waits for answers,
+// not for permission to ask.
+func WithWait(ctx, wait context.Context) context.Context {
+	return context.WithValue(ctx, waitKey{}, wait)
+}
+
+// takeCall waits for the budget.
+func takeCall(ctx context.Context, b Budget, p Priority) error {
+	if wait, ok := ctx.Value(waitKey{}).(context.Context); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(wait, cancel)()
+	}
+	return b.Take(ctx, p)
+}
+
 func priorityOf(ctx context.Context, otherwise Priority) Priority {
 	if p, ok := ctx.Value(priorityKey{}).(Priority); ok {
 		return p

@@ -90,7 +90,7 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, int, error) {
 	if doubt(r.method) == Retry {
 		otherwise = PriorityRead
 	}
-	if err := c.budget.Take(ctx, priorityOf(ctx, otherwise)); err != nil {
+	if err := takeCall(ctx, c.budget, priorityOf(ctx, otherwise)); err != nil {
 		return nil, 0, fmt.Errorf("%s: waiting for the budget: %w", r, err)
 	}
 	sender := &sender{client: c, request: r, usage: Usage{NotSent: true, Limit: -1, Remaining: -1, Taken: time.Now()}}

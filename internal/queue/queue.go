@@ -46,8 +46,10 @@ type Options struct {
 	// MaxAttempts is how often an action is tried before it becomes a dead letter, or is
 	// parked when in doubt; 40 if 0, which takes about eight hours.
 	MaxAttempts int
-	// Settle is how long after a call in doubt the conversation is read back: long enough for
-	// Intercom to have finished what it began; 2 seconds if 0.
+	// Settle is how long after a call in doubt was sent the conversation is read back: long
+	// enough for Intercom to have finished what it began, even when the connection broke or
+	// this process was killed right after sending. It should not be shorter than the time
+	// that a call may take; 25 seconds if 0.
 	Settle time.Duration
 	// Patience bounds one attempt, waiting for the budget included; 90 seconds if 0.
 	Patience time.Duration
@@ -70,7 +72,7 @@ type Queue struct {
 func New(o Options) *Queue {
 	o.Concurrency = orDefault(o.Concurrency, 16)
 	o.MaxAttempts = orDefault(o.MaxAttempts, 40)
-	o.Settle = orDefault(o.Settle, 2*time.Second)
+	o.Settle = orDefault(o.Settle, 25*time.Second)
 	o.Patience = orDefault(o.Patience, 90*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -102,7 +104,8 @@ func (q *Queue) Nudge() { q.loop.Nudge() }
 func (q *Queue) Run(ctx, work context.Context) { q.loop.Run(ctx, work) }
 
 // drain performs the due actions of a claimed subject in plan order.
-func (q *Queue) drain(ctx context.Context, stopping func() bool, c store.Claim) error {
+func (q *Queue) drain(ctx, claims context.Context, c store.Claim) error {
+	ctx = intercom.WithWait(ctx, claims)
 	for {
 		a, ok, err := q.o.Store.NextAction(ctx, c)
 		switch {
@@ -110,10 +113,11 @@ func (q *Queue) drain(ctx context.Context, stopping func() bool, c store.Claim) 
 			return err
 		case !ok:
 			return q.o.Store.Release(ctx, c, time.Time{})
-		case stopping() || ctx.Err() != nil:
+		case claims.Err() != nil:
 			return q.o.Store.Release(context.WithoutCancel(ctx), c, a.DueAt)
-		case a.DueAt.After(time.Now()):
-			return q.o.Store.Release(ctx, c, a.DueAt)
+		}
+		if due := q.due(a); due.After(time.Now()) {
+			return q.o.Store.Release(ctx, c, due)
 		}
 		if err := q.o.Store.Renew(ctx, c, time.Now().Add(q.lease())); err != nil {
 			return err
@@ -122,6 +126,19 @@ func (q *Queue) drain(ctx context.Context, stopping func() bool, c store.Claim) 
 			return err
 		}
 	}
+}
+
+// due is when the action may be tried. One in doubt has to settle first, also when this
+// process was killed before it could note that.
+func (q *Queue) due(a store.Action) time.Time {
+	if settled := a.AttemptedAt.Add(q.o.Settle); a.State == store.StateAttempting && settled.After(a.DueAt) {
+		// A clock that was set back would have it wait for as long as it was wrong.
+		if limit := time.Now().Add(q.o.Settle); settled.After(limit) {
+			return limit
+		}
+		return settled
+	}
+	return a.DueAt
 }
 
 // attempt tries one action once and records how it ended.
@@ -184,7 +201,7 @@ func (q *Queue) end(a store.Action, out outcome, now time.Time) store.AttemptEnd
 		e.State, e.Result = store.StateParked, resultParked
 	case out.err == nil:
 		e.State, e.Result, e.Attempts = store.StateDone, resultDone, a.Attempts+1
-	case stopped(out.err) && !out.doubt:
+	case stopped(out.err): // nothing was sent in this try
 		e.State, e.Result = again, resultHandback
 	case class == intercom.RateLimited:
 		e.State, e.Result = again, resultLimited
@@ -211,8 +228,8 @@ func (q *Queue) end(a store.Action, out outcome, now time.Time) store.AttemptEnd
 	return e
 }
 
-// stopped tells whether an attempt ended because time ran out or the service stops, and not
-// because of anything that Intercom did.
+// stopped tells whether an attempt ended before anything was sent, because time ran out or
+// the service stops: once something was sent, the client's error says what became of it.
 func stopped(err error) bool {
 	_, answered := errors.AsType[*intercom.Error](err)
 	return !answered && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))

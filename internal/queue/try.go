@@ -82,8 +82,9 @@ func inDoubt(err error) bool {
 // readBack settles an earlier attempt that is in doubt. When decided is false the effect is
 // surely absent and the action may be sent.
 func (t *try) readBack(ctx context.Context, kind actions.Kind) (out outcome, decided bool) {
-	if err := sleepUntil(ctx, t.action.AttemptedAt.Add(t.queue.o.Settle)); err != nil {
-		return outcome{err: err, doubt: true}, true
+	if t.action.AttemptedAt.After(time.Now().Add(time.Second)) {
+		// The clock was set back since: parts cannot be told to be older or newer.
+		return outcome{err: errUnclear, unclear: true}, true
 	}
 	finding, result, err := kind.ReadBack(ctx, t.queue.o.Env, t.call())
 	if err = cmp.Or(err, t.ownErr); err != nil {
@@ -114,21 +115,5 @@ func (t *try) call() actions.Call {
 			t.ownErr = cmp.Or(t.ownErr, err) // then nothing can be concluded from the finding
 			return own
 		},
-	}
-}
-
-// sleepUntil waits for the time to come.
-func sleepUntil(ctx context.Context, at time.Time) error {
-	wait := time.Until(at)
-	if wait <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -39,6 +40,15 @@ func (err *LookupError) Error() string { return fmt.Sprintf("look up %s: %v", er
 // Unwrap returns the cause.
 func (err *LookupError) Unwrap() error { return err.Err }
 
+// UnavailableError is what a Lookup answers when a fact cannot be had, now or later: the
+// rules that need it fail, the others go on.
+type UnavailableError struct{ Err error }
+
+func (err *UnavailableError) Error() string { return "not available: " + err.Err.Error() }
+
+// Unwrap returns the cause.
+func (err *UnavailableError) Unwrap() error { return err.Err }
+
 type lookupKind string
 
 const (
@@ -65,6 +75,9 @@ func (e *evaluation) lookup(kind lookupKind, id string) any {
 		fail(site{}, "the payload does not say, and nothing can be looked up here")
 	}
 	raw, err := e.read(kind, id)
+	if gone, ok := errors.AsType[*UnavailableError](err); ok {
+		fail(site{}, "%s is %s", kind, gone)
+	}
 	var v any
 	if err == nil && len(raw) > 0 {
 		v, err = decodeJSON(string(raw))

@@ -77,5 +77,8 @@ func rateLimited(limit int) *apiError {
 
 // failed is an error on the server's side, as JSON.
 func failed(status int) *apiError {
+	if status < http.StatusInternalServerError {
+		return &apiError{status: status, code: "client_error", message: "The request was refused on purpose"}
+	}
 	return &apiError{status: status, code: "server_error", message: "An internal error occurred"}
 }

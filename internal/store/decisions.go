@@ -36,7 +36,8 @@ type PlannedAction struct {
 // SaveDecision stores the decision on an event of the claimed subject, takes the event off
 // the list of those that wait, plans the actions and remembers the keys, all in one
 // transaction (I2). With last, the claim is released in it too. ErrLost says that the claim
-// is gone or the event has been evaluated already; then nothing is stored.
+// is gone or the event has been evaluated already, ErrRemembered that one of the keys is
+// taken; then nothing is stored.
 func (s *Store) SaveDecision(ctx context.Context, c Claim, d Decision, last bool) error {
 	err := s.writer.do(ctx, func(t *tx) error {
 		n, err := t.exec("DELETE FROM inbox WHERE workspace = $2 AND subject = $3 AND seq = $5 AND"+held, c.heldArgs(d.Seq)...)
@@ -76,10 +77,14 @@ func (t *tx) insertRun(c Claim, d Decision, r Run) error {
 		return err
 	}
 	for _, key := range r.Remember {
-		if _, err := t.exec(`
+		n, err := t.exec(`
 			INSERT INTO remembered (workspace, rule, key, seq, at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT DO NOTHING`, c.Workspace, r.Rule, key, d.Seq, micros(d.At)); err != nil {
+			ON CONFLICT DO NOTHING`, c.Workspace, r.Rule, key, d.Seq, micros(d.At))
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			return ErrRemembered
 		}
 	}
 	for _, a := range r.Actions {

@@ -105,45 +105,82 @@ func (s *Store) PendingEvents(ctx context.Context, c Claim, n int) ([]event.Even
 // Prune deletes up to n events that were received before the given time and whose work is
 // finished, with all that was recorded about them, and tells how many it deleted. What rules
 // remember stays: an old conversation must not be answered twice because its event is gone.
+//
+// Events are looked through in the order of their arrival, outside the line of the writes, up
+// to the first that is too young.
 func (s *Store) Prune(ctx context.Context, before time.Time, n int) (deleted int64, err error) {
+	for cursor := int64(0); deleted < int64(n); {
+		old, last, err := s.oldEvents(ctx, cursor, before, n)
+		if err != nil {
+			return deleted, fmt.Errorf("prune events: %w", err)
+		}
+		if len(old) > 0 {
+			more, err := s.deleteFinished(ctx, old)
+			deleted += more
+			if err != nil {
+				return deleted, fmt.Errorf("prune events: %w", err)
+			}
+		}
+		if last {
+			return deleted, nil
+		}
+		cursor = old[len(old)-1]
+	}
+	return deleted, nil
+}
+
+// oldEvents are up to n events after the cursor that were received before the given time, up
+// to the first that was not; last says that there are no more.
+func (s *Store) oldEvents(ctx context.Context, cursor int64, before time.Time, n int) (old []int64, last bool, err error) {
+	rows, err := s.query(ctx, "SELECT seq, received_at FROM events WHERE seq > $1 ORDER BY seq "+limit(n), cursor)
+	if err != nil {
+		return nil, false, err
+	}
+	read := 0
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var seq, received int64
+		err := r.Scan(&seq, &received)
+		if read++; received >= micros(before) {
+			last = true
+		}
+		if !last {
+			old = append(old, seq)
+		}
+		return err
+	})
+	return old, last || read < n, err
+}
+
+// deleteFinished deletes those of the events whose work is finished.
+func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (deleted int64, err error) {
 	err = s.writer.do(ctx, func(t *tx) error {
 		deleted = 0
-		var seqs []int64
-		err := t.query(`
-			SELECT e.seq FROM events e
-			WHERE e.received_at < $1
-			  AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.workspace = e.workspace AND i.subject = e.subject AND i.seq = e.seq)
-			  AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.seq = e.seq AND a.state IN ('planned', 'attempting', 'parked'))
-			ORDER BY e.seq LIMIT $2`, []any{micros(before), n},
-			func(r *sql.Rows) error {
-				var seq int64
-				err := r.Scan(&seq)
-				seqs = append(seqs, seq)
-				return err
-			})
-		if err != nil {
-			return err
-		}
 		for _, seq := range seqs {
+			n, err := t.exec(`
+				DELETE FROM events WHERE seq = $1
+				  AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.workspace = events.workspace AND i.subject = events.subject AND i.seq = events.seq)
+				  AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.seq = events.seq AND a.state IN ('planned', 'attempting', 'parked'))`, seq)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				continue
+			}
+			deleted++
 			for _, query := range []string{
 				"DELETE FROM attempts WHERE action IN (SELECT id FROM actions WHERE seq = $1)",
 				"DELETE FROM actions WHERE seq = $1",
 				"DELETE FROM runs WHERE seq = $1",
 				"DELETE FROM decisions WHERE seq = $1",
-				"DELETE FROM events WHERE seq = $1",
 			} {
 				if _, err := t.exec(query, seq); err != nil {
 					return err
 				}
 			}
 		}
-		deleted = int64(len(seqs))
 		// Give the pages back to the file system, or the file would stay as large as it ever was.
-		_, err = t.exec("PRAGMA incremental_vacuum(1000)")
+		_, err := t.exec("PRAGMA incremental_vacuum(1000)")
 		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("prune events: %w", err)
-	}
-	return deleted, nil
+	return deleted, err
 }

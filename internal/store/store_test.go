@@ -73,7 +73,7 @@ func plan(t testing.TB, s *store.Store, c store.Claim, n int, last bool) {
 	if err != nil || len(events) != 1 {
 		t.Fatalf("PendingEvents = %v, %v", events, err)
 	}
-	run := store.Run{Rule: "r", Remember: []string{"once/" + c.Subject}}
+	run := store.Run{Rule: "r-" + events[0].ID, Remember: []string{"once/" + c.Subject}}
 	for i := range n {
 		run.Actions = append(run.Actions, store.PlannedAction{Kind: "tag", Params: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))})
 	}
@@ -269,6 +269,30 @@ func TestSaveDecision(t *testing.T) {
 		}
 	})
 
+	t.Run("I2 a key that is taken refuses the whole decision", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		put(t, s, "n2", "conversation/2")
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+		if err != nil || len(claims) != 2 {
+			t.Fatal(claims, err)
+		}
+		var errs []error
+		for _, c := range claims { // both were evaluated before either was stored
+			events, _ := s.PendingEvents(t.Context(), c, 1)
+			errs = append(errs, s.SaveDecision(t.Context(), c, store.Decision{
+				Seq: events[0].Seq, At: start, Trace: json.RawMessage(`{}`),
+				Runs: []store.Run{{Rule: "hello", Remember: []string{"once/contact/7"}, Actions: []store.PlannedAction{{Kind: "reply"}}}},
+			}, true))
+		}
+		if errs[0] != nil || !errors.Is(errs[1], store.ErrRemembered) {
+			t.Errorf("SaveDecision = %v, %v; want the second refused", errs[0], errs[1])
+		}
+		if st, _ := s.Stats(t.Context()); st.ActionsWaiting != 1 || st.EventsWaiting != 1 {
+			t.Errorf("Stats = %+v; want one action planned, one event to evaluate again", st)
+		}
+	})
+
 	t.Run("I2 decision, actions and memory commit together or not at all", func(t *testing.T) {
 		s := open(t)
 		put(t, s, "n1", "conversation/1")
@@ -289,7 +313,7 @@ func TestSaveDecision(t *testing.T) {
 			t.Errorf("seen %v, decided %v, %d events waiting; want nothing of a write that failed", seen, decided, len(events))
 		}
 		plan(t, s, c, 2, true)
-		seen, _ = s.Seen(t.Context(), "ws", "r", "once/conversation/1")
+		seen, _ = s.Seen(t.Context(), "ws", "r-n1", "once/conversation/1")
 		list, _ := s.ActionsOf(t.Context(), 1)
 		if !seen || len(list) != 2 {
 			t.Errorf("seen %v, %d actions; want all of a write that succeeded", seen, len(list))
@@ -406,7 +430,7 @@ func TestPrune(t *testing.T) {
 	if n, err := s.Prune(t.Context(), start.Add(time.Second), 10); err != nil || n != 1 {
 		t.Fatalf("Prune = %d, %v; want only the finished one", n, err)
 	}
-	if seen, _ := s.Seen(t.Context(), "ws", "r", "once/conversation/1"); !seen {
+	if seen, _ := s.Seen(t.Context(), "ws", "r-old", "once/conversation/1"); !seen {
 		t.Error("pruning an event made its rule forget that it ran")
 	}
 	if st, _ := s.Stats(t.Context()); st.EventsWaiting != 1 || st.ActionsWaiting != 1 {

@@ -23,9 +23,9 @@ type Worker struct {
 	// Ready, if set, tells since when claiming makes sense: a later time keeps the loop from
 	// claiming until then.
 	Ready func() time.Time
-	// Work does the work of one claimed subject and releases the claim. stopping turns true
-	// when no further piece of work should be begun.
-	Work func(ctx context.Context, stopping func() bool, c Claim) error
+	// Work does the work of one claimed subject and releases the claim. No further piece of
+	// work should be begun after claims has ended; ctx ends later.
+	Work func(ctx, claims context.Context, c Claim) error
 
 	once  sync.Once
 	nudge chan struct{}
@@ -69,8 +69,9 @@ func (w *Worker) Run(ctx, work context.Context) {
 		for _, c := range claims {
 			slots <- struct{}{}
 			wg.Go(func() {
-				defer func() { <-slots }()
 				w.work(ctx, work, c)
+				<-slots
+				w.Nudge() // work that came for the subject meanwhile was nudged for in vain
 			})
 		}
 		if ctx.Err() != nil {
@@ -158,7 +159,7 @@ func (w *Worker) work(ctx, work context.Context, c Claim) {
 				"err", fmt.Sprint(r), "stack", string(debug.Stack()))
 		}
 	}()
-	err := w.Work(work, func() bool { return ctx.Err() != nil }, c)
+	err := w.Work(work, ctx, c)
 	if err != nil && !errors.Is(err, ErrLost) {
 		w.Logger.ErrorContext(ctx, "cannot work on a subject", "subject", c.Subject, "err", err)
 	}
