@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"switchboard/internal/diag"
@@ -18,7 +20,7 @@ type checkCmd struct {
 func (*checkCmd) Help() string {
 	return `Examples:
   switchboard check
-  switchboard check rules.example.yaml examples/
+  switchboard check rules.example.yaml
   switchboard check --format github rules/
 
 Exit code: 0 fine (warnings included), 1 errors found, 2 wrong usage, 3 a path does not exist.`
@@ -30,10 +32,8 @@ func (c *checkCmd) Run(io streams) error {
 	if len(paths) == 0 {
 		paths = c.Rules
 	}
-	for _, path := range paths {
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("cannot read rules: %w", err)
-		}
+	if err := rulesExist(paths); err != nil {
+		return err
 	}
 	rs, problems := rules.Load(paths)
 	if err := c.write(io, problems); err != nil {
@@ -46,6 +46,20 @@ func (c *checkCmd) Run(io streams) error {
 		n := len(rs.Rules())
 		_, err := fmt.Fprintf(io.out, "%s fine (ruleset %s)\n", plural(n, "rule"), rs.Hash())
 		return err
+	}
+	return nil
+}
+
+// rulesExist tells when a path leads nowhere: that is no problem of the rules.
+func rulesExist(paths []string) error {
+	for _, path := range paths {
+		_, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("there is no %s here: name a file or a folder with rules; rules.example.yaml is one to start from", path)
+		case err != nil:
+			return fmt.Errorf("cannot read rules: %w", err)
+		}
 	}
 	return nil
 }

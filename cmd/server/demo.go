@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,7 +41,17 @@ Examples:
 
 // Run shows the service at work.
 func (c *demoCmd) Run(ctx context.Context, io streams) (err error) {
-	ctx, stopSignals := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	if c.For < 0 || c.Rate <= 0 || c.RateLimit <= 0 {
+		return usageError{errors.New("--for must not be negative, --rate and --rate-limit must be more than 0")}
+	}
+	if len(c.Rules) > 0 {
+		if err := rulesExist(c.Rules); err != nil {
+			return err
+		}
+	}
+	// A terminal that is closed and a pipe that breaks end the demo as Ctrl-C does: its folder
+	// goes with it.
+	ctx, stopSignals := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stopSignals()
 	dir, err := os.MkdirTemp("", "switchboard-demo-")
 	if err != nil {
@@ -128,13 +139,13 @@ func (d *demo) announce() {
 	d.story.printf(`Switchboard and a built-in Intercom are running: signed webhooks go one way, API calls the other.
 
   console  http://%s/
-  rules    %s%s
+  rules    %s  (edit them: changes are taken over at once)
   budget   %d API calls in 10 seconds
 
 Each line: seconds, conversation, what happened; below an event the rules that ran on it and
 what they did.
 
-`, d.app.AdminAddr(), d.rules[0], map[bool]string{true: "  (edit it: changes are taken over at once)"}[len(d.rules) == 1], d.cmd.RateLimit)
+`, d.app.AdminAddr(), strings.Join(d.rules, ", "), d.cmd.RateLimit)
 }
 
 // run lets the help desk live until time is up or somebody stops it.
@@ -150,6 +161,7 @@ func (d *demo) run(ctx context.Context) {
 	if err := d.sim.Live(ctx, simulator.TrafficOptions{Rate: d.cmd.Rate, Speed: 600}); err != nil {
 		d.story.printf("the help desk stopped: %v\n", err)
 	}
+	d.story.printf("\nNobody writes any more; what has begun is finished.\n\n")
 	d.settle(context.WithoutCancel(ctx))
 }
 

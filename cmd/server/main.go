@@ -54,6 +54,8 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
 	Check   checkCmd   `cmd:"" help:"Read rules as serve would, and say what is wrong."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // run parses args, runs the command and returns the exit code.
@@ -68,7 +70,7 @@ func run(ctx context.Context, args []string, io streams) int {
 		kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),
-		kong.Vars{"webhook_path": app.WebhookPath},
+		kong.Vars{"webhook_path": app.WebhookPath, "version": versionLine()},
 	)
 	if err != nil {
 		_, _ = fmt.Fprintln(io.err, "switchboard:", err)

@@ -66,6 +66,9 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if err := rulesExist(c.Rules); err != nil {
+		return err
+	}
 	// Signals are listened for before anything is built, so that a stop during start is clean.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP)
@@ -111,7 +114,7 @@ func (c *serveCmd) wait(ctx context.Context, a *app.App, signals <-chan os.Signa
 				_ = a.Reload() // logged there; the rules in use go on
 				continue
 			}
-			log.Info("stopping", "signal", s.String(), "grace", c.Grace)
+			log.Info("stopping", "signal", s.String(), "grace", c.Grace.String())
 			return stop(ctx, a, c.Grace, signals)
 		case err := <-a.Failed():
 			return errors.Join(err, stop(ctx, a, c.Grace, signals))

@@ -28,6 +28,7 @@ type story struct {
 	events  int
 	ran     map[string]int // rules
 	did     map[string]int // kinds of action
+	shadow  int            // times that a rule in shadow would have run
 	trouble int
 }
 
@@ -98,13 +99,31 @@ func (s *story) tell(r slog.Record, f map[string]slog.Value) {
 	case r.Message == "action done":
 		kind := f["kind"].String()
 		s.did[kind]++
-		s.line(r.Time, subject, "    ✓ %s  (%s)", f["did"].String(), f["rule"].String())
-	case r.Message == "rules reloaded":
-		s.line(r.Time, "", "rules reloaded: %s", f["rules"].String())
+		s.line(r.Time, subject, "    ✓ %s  (%s)", f["what"].String(), f["rule"].String())
+	case r.Message == "shadow rule would have run":
+		s.shadow++
+		would, _ := f["would"].Any().([]string)
+		s.line(r.Time, subject, "  ~ %s is in shadow; it would: %s", f["rule"].String(), strings.Join(would, ", "))
+	case strings.HasPrefix(r.Message, "rules reloaded"), strings.HasPrefix(r.Message, "rules unchanged"):
+		s.line(r.Time, "", "* %s", r.Message)
 	case r.Level >= slog.LevelWarn:
 		s.trouble++
-		s.line(r.Time, subject, "! %s: %s%s", r.Message, f["err"].String(), f["problems"].String())
+		s.line(r.Time, subject, "! %s%s", r.Message, detail(f))
 	}
+}
+
+// detail is what a warning says beside its message.
+func detail(f map[string]slog.Value) string {
+	var b strings.Builder
+	for _, key := range []string{"rule", "file", "line", "hint", "err"} {
+		if v, ok := f[key]; ok && v.String() != "" {
+			b.WriteString(" " + key + "=" + v.String())
+		}
+	}
+	if v, ok := f["problems"]; ok {
+		b.WriteString("\n" + strings.TrimRight(v.String(), "\n"))
+	}
+	return b.String()
 }
 
 // line prints one line under the lock.
@@ -188,8 +207,8 @@ func (s *story) summary(sim *simulator.Simulator, st store.Stats, lasted time.Du
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nAfter %s\n", lasted.Round(time.Second))
 	fmt.Fprintf(&b, "  events     %d webhooks taken and evaluated, %d waiting\n", s.events, st.EventsWaiting)
-	fmt.Fprintf(&b, "  rules ran  %s\n", counts(s.ran))
-	fmt.Fprintf(&b, "  actions    %s\n", counts(s.did))
+	fmt.Fprintf(&b, "  rules ran  %s; in shadow %d\n", counts(s.ran), s.shadow)
+	fmt.Fprintf(&b, "  actions    %s; %d not sent yet\n", counts(s.did), st.ActionsWaiting)
 	fmt.Fprintf(&b, "  problems   %d dead letters, %d parked, %d warnings\n", st.Dead, st.Parked, s.trouble)
 	limit := 0
 	if len(windows) > 0 {

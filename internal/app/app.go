@@ -98,6 +98,7 @@ type App struct {
 	claims, work            context.Context
 	endClaims, endWork      context.CancelFunc
 	workspace               atomic.Pointer[string]
+	unreached               atomic.Pointer[string] // why the workspace is not known yet
 	engineAlive, queueAlive atomic.Bool
 }
 
@@ -205,6 +206,7 @@ func (a *App) buildServers(context.Context) error {
 	a.intake = intake
 	routes := chi.NewRouter()
 	routes.Handle(WebhookPath, intake)
+	routes.Handle(WebhookPath+"/", intake) // easily typed in the Developer Hub
 	a.public = a.server(routes)
 
 	ui, err := console.New(console.Options{

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"switchboard/internal/store"
 )
 
 // setDefaults fills in what was left out.
@@ -62,6 +65,23 @@ func (o *Options) Validate() error {
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", n.name))
+		}
+	}
+	for _, secret := range o.Secrets {
+		if secret == "" {
+			errs = append(errs, errors.New("one of the client secrets in INTERCOM_CLIENT_SECRET is empty: anybody could sign with it"))
+		}
+	}
+	if err := store.CheckURL(o.Database); err != nil {
+		errs = append(errs, err)
+	}
+	if u, err := url.Parse(o.BaseURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		errs = append(errs, fmt.Errorf("base URL %q: write one such as https://api.intercom.io", o.BaseURL))
+	}
+	for _, address := range []string{o.Listen, o.AdminListen} {
+		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
+			errs = append(errs, fmt.Errorf("address %q: write host:port, or :port for all addresses", address))
+			return errors.Join(errs...)
 		}
 	}
 	if o.AdminToken == "" && !loopback(o.AdminListen) {

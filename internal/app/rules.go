@@ -95,6 +95,7 @@ func (l *ruleLoader) reload() error {
 	}
 	l.warn(problems)
 	if rs.Hash() == l.Current().Hash() {
+		l.log.Info("rules unchanged: those on disk are in use", "ruleset", rs.Hash(), "rejected before", l.rejected.Load() != nil)
 		l.rejected.Store(nil)
 		l.succeeded.Set(1)
 		l.reloads.WithLabelValues("unchanged").Inc()

@@ -36,7 +36,13 @@ func (a *App) status(ctx context.Context) (console.Status, error) {
 
 // trouble says what keeps actions from being sent.
 func (a *App) trouble() string {
-	return a.budget.State().Trouble
+	if refused := a.budget.State().Trouble; refused != "" {
+		return refused + ". Check INTERCOM_ACCESS_TOKEN and INTERCOM_REGION; one call a minute tries again."
+	}
+	if why := a.unreached.Load(); why != nil && a.workspace.Load() == nil {
+		return "Intercom has not been reached yet: " + *why
+	}
+	return ""
 }
 
 // checks are the conditions for being ready: the store answers and the loops run. That
@@ -83,6 +89,8 @@ func (a *App) identify(ctx context.Context) {
 		default:
 			a.log.WarnContext(ctx, "cannot reach Intercom yet; events are stored meanwhile", "err", err)
 		}
+		why := err.Error()
+		a.unreached.Store(&why)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

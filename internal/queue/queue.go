@@ -255,7 +255,7 @@ func (q *Queue) report(ctx context.Context, a store.Action, e store.AttemptEnd) 
 	q.metrics.actions.WithLabelValues(a.Kind, e.Result).Inc()
 	attrs := []any{
 		"action", a.ID, "kind", a.Kind, "event", a.Seq, "subject", a.Subject, "rule", a.Rule,
-		"attempt", e.Attempts, "did", actions.Describe(a.Kind, a.Params),
+		"attempt", e.Attempts, "what", actions.Describe(a.Kind, a.Params),
 	}
 	switch e.Result {
 	case resultDone:

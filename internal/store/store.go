@@ -87,15 +87,25 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	scheme, path, _ := strings.Cut(url, ":")
+	if err := CheckURL(url); err != nil {
+		return nil, err
+	}
+	return openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"), o)
+}
+
+// CheckURL tells what is wrong with the form of a database URL, without opening anything.
+func CheckURL(url string) error {
+	scheme, path, ok := strings.Cut(url, ":")
 	switch {
+	case !ok:
+		return fmt.Errorf("database %q has no scheme: write sqlite:%s", url, url)
 	case scheme == "sqlite" && path != "":
-		return openSQLite(ctx, path, o)
+		return nil
 	case scheme == "sqlite":
-		return nil, fmt.Errorf("database %q names no file: write sqlite:switchboard.db", url)
+		return errors.New("database sqlite: names no file: write sqlite:switchboard.db")
 	}
 	// The whole value may hold a password, so only the scheme is repeated.
-	return nil, fmt.Errorf("database scheme %q is not supported: write sqlite:FILE", scheme)
+	return fmt.Errorf("database scheme %q is not supported: write sqlite:FILE", scheme)
 }
 
 // Close waits for writes in flight and closes the database. Later calls fail with ErrClosed.
@@ -106,12 +116,15 @@ func (s *Store) Close() error {
 // Path is the file the state is kept in.
 func (s *Store) Path() string { return s.path }
 
-// Ping tells whether the store can read and write.
+// Ping tells whether the store can read and write, by doing both.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := s.exists(ctx, "SELECT 1"); err != nil {
 		return err
 	}
-	return s.writer.do(ctx, func(*tx) error { return nil })
+	return s.writer.do(ctx, func(t *tx) error {
+		_, err := t.exec("INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at", micros(time.Now()))
+		return err
+	})
 }
 
 // query runs a read. Queries come from a small fixed set, so their statements are kept.

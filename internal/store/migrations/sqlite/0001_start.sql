@@ -110,6 +110,12 @@ CREATE TABLE remembered (
     PRIMARY KEY (workspace, rule, key)
 ) WITHOUT ROWID;
 
+-- When the store was last asked whether it can write: the question is a write.
+CREATE TABLE pulse (
+    id INTEGER NOT NULL PRIMARY KEY,
+    at BIGINT  NOT NULL
+);
+
 -- The parts that our own calls made (I9), and which action made them.
 CREATE TABLE own_parts (
     workspace TEXT   NOT NULL,
