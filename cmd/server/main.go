@@ -37,7 +37,7 @@ func main() {
 // events. Whoever sets GOGC knows better.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
+		debug.SetGCPercent(400)
 	}
 }
 

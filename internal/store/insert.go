@@ -2,7 +2,6 @@ package store
 
 import (
 	"database/sql"
-	"fmt"
 	"strings"
 )
 
@@ -27,6 +26,8 @@ var (
 		"ON CONFLICT (lane, workspace, subject) DO UPDATE SET dirty = 1")
 )
 
+// newInsertion writes the statements with parameters by position: the driver finds a numbered
+// one by comparing it with every argument, which for many rows is most of the time.
 func newInsertion(into string, columns int, then string) insertion {
 	in := insertion{columns: columns}
 	for i, n := range insertSizes {
@@ -42,7 +43,7 @@ func newInsertion(into string, columns int, then string) insertion {
 				default:
 					b.WriteString("(")
 				}
-				fmt.Fprintf(&b, "$%d", row*columns+col+1)
+				b.WriteString("?")
 			}
 		}
 		in.queries[i] = b.String() + ") " + then

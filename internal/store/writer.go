@@ -44,7 +44,7 @@ type op struct {
 const (
 	mostIntake = 16
 	mostOthers = 64
-	fewOthers  = 2 // while intake keeps coming
+	fewOthers  = 1 // while intake keeps coming
 	lineLength = 1024
 )
 
