@@ -101,6 +101,9 @@ func TestI4_effects_once(t *testing.T) {
 				}
 				id := must(t)(w.sim.CustomerStarts(w.customer(), "Can you help?"))
 				w.settle(10 * time.Minute)
+				if !slices.ContainsFunc(w.sim.Journal(), func(e simulator.Entry) bool { return e.Fault == fault.Kind }) {
+					t.Error("the fault did not strike: the test has shown nothing")
+				}
 				got := w.texts(id)
 				if len(got) != 2 || !strings.Contains(got[0], "Hello, we have") || !strings.Contains(got[1], "answered") {
 					t.Errorf("parts made: %q; want one reply, then one note", got)

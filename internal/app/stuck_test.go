@@ -124,6 +124,33 @@ rules:
 	})
 }
 
+func TestI4_a_restart_in_doubt_and_equal_texts(t *testing.T) {
+	const rules = `
+version: 1
+rules:
+  - name: twice-the-same
+    when: conversation.user.created
+    then:
+      - reply: "Hello"
+      - reply: "Hello"
+`
+	for strike := range 2 { // the first or the second of the two is in doubt
+		inBubble(t, rules, simulator.Options{NoEcho: true}, func(w *world) {
+			for range strike {
+				w.sim.FaultNext(simulator.Fault{Kind: simulator.Slow, Endpoint: "POST /conversations/{id}/reply", Delay: time.Millisecond})
+			}
+			w.sim.FaultNext(simulator.Fault{Kind: simulator.ResetAfter, Endpoint: "POST /conversations/{id}/reply"})
+			id := must(t)(w.sim.CustomerStarts(w.customer(), "Hello"))
+			time.Sleep(time.Second)
+			w.restart()
+			w.settle(10 * time.Minute)
+			if got := w.texts(id); len(got) != 2 {
+				t.Errorf("strike %d: parts made: %q; want exactly the two", strike, got)
+			}
+		})
+	}
+}
+
 func TestI7_stopping_does_not_wait_for_the_budget(t *testing.T) {
 	inBubble(t, answerRules, simulator.Options{NoEcho: true}, func(w *world) {
 		synctest.Wait()

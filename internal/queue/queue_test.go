@@ -1,0 +1,90 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"switchboard/internal/intercom"
+	"switchboard/internal/store"
+)
+
+// TestEnd is the table of what becomes of an action after an attempt.
+func TestEnd(t *testing.T) {
+	q := New(Options{MaxAttempts: 5, Settle: 25 * time.Second})
+	failed := func(class intercom.Class) error { return &intercom.Error{Class: class} }
+	waiting := fmt.Errorf("waiting for the budget: %w", context.DeadlineExceeded)
+	for name, tc := range map[string]struct {
+		before   int // attempts so far
+		out      outcome
+		state    store.ActionState
+		result   string
+		attempts int
+	}{
+		"done":                                      {0, outcome{}, store.StateDone, resultDone, 1},
+		"I6 a passing error is tried again":         {0, outcome{err: failed(intercom.Retry)}, store.StatePlanned, resultRetry, 1},
+		"I6 not for ever":                           {4, outcome{err: failed(intercom.Retry)}, store.StateDead, resultDead, 5},
+		"I6 a permanent error is a dead letter":     {0, outcome{err: failed(intercom.Permanent)}, store.StateDead, resultDead, 1},
+		"I6 a conflict as well":                     {0, outcome{err: failed(intercom.Conflict)}, store.StateDead, resultDead, 1},
+		"I6 a refused token is no attempt":          {4, outcome{err: failed(intercom.Credential)}, store.StatePlanned, resultPaused, 4},
+		"I5 a 429 is no attempt":                    {4, outcome{err: failed(intercom.RateLimited)}, store.StatePlanned, resultLimited, 4},
+		"I5 waiting for the budget is no attempt":   {4, outcome{err: waiting}, store.StatePlanned, resultHandback, 4},
+		"I7 nor is a stop before sending":           {4, outcome{err: context.Canceled}, store.StatePlanned, resultHandback, 4},
+		"what may be repeated is repeated":          {0, outcome{err: failed(intercom.Ambiguous)}, store.StatePlanned, resultRetry, 1},
+		"I4 what may not stays in doubt":            {0, outcome{err: failed(intercom.Ambiguous), doubt: true}, store.StateAttempting, resultDoubt, 1},
+		"I4 a doubt for good is parked":             {4, outcome{err: failed(intercom.Ambiguous), doubt: true}, store.StateParked, resultParked, 5},
+		"I4 what is unclear is parked":              {0, outcome{err: errUnclear, unclear: true}, store.StateParked, resultParked, 0},
+		"I4 a doubt whose reading back fails":       {0, outcome{err: failed(intercom.Retry), doubt: true}, store.StateAttempting, resultDoubt, 1},
+		"I4 a doubt whose reading back is refused":  {0, outcome{err: failed(intercom.Permanent), doubt: true}, store.StateParked, resultParked, 1},
+		"I4 a doubt outlasts a spent budget":        {4, outcome{err: waiting, doubt: true}, store.StateAttempting, resultHandback, 4},
+		"I4 a doubt outlasts a refused token":       {4, outcome{err: failed(intercom.Credential), doubt: true}, store.StateAttempting, resultPaused, 4},
+		"an error that nobody knows is tried again": {0, outcome{err: errors.New("disk full")}, store.StatePlanned, resultRetry, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			e := q.end(store.Action{Attempts: tc.before}, tc.out, now)
+			if e.State != tc.state || e.Result != tc.result || e.Attempts != tc.attempts {
+				t.Errorf("%s, %s after %d attempts; want %s, %s after %d", e.State, e.Result, e.Attempts, tc.state, tc.result, tc.attempts)
+			}
+			if e.Result == resultDoubt && e.DueAt.Before(now.Add(25*time.Second)) {
+				t.Errorf("a doubt is read back after %s, before Intercom can have finished", e.DueAt.Sub(now))
+			}
+			if e.Result == resultRetry && !e.DueAt.After(now) {
+				t.Error("it is tried again without a pause")
+			}
+		})
+	}
+}
+
+// TestI4_a_killed_attempt_settles: a process that was killed right after sending could not
+// note when the doubt is due.
+func TestI4_a_killed_attempt_settles(t *testing.T) {
+	q := New(Options{Settle: 25 * time.Second})
+	sent := time.Now().Add(-time.Second)
+	a := store.Action{State: store.StateAttempting, AttemptedAt: sent, DueAt: sent.Add(-time.Minute)}
+	if due := q.due(a); !due.Equal(sent.Add(25 * time.Second)) {
+		t.Errorf("due %s after it was sent, want 25s", due.Sub(sent))
+	}
+	a.AttemptedAt = time.Now().Add(10 * time.Hour) // by a clock that was ahead
+	if wait := time.Until(q.due(a)); wait > 26*time.Second {
+		t.Errorf("it waits %s for a clock that was wrong", wait)
+	}
+	a.State = store.StatePlanned
+	if due := q.due(a); !due.Equal(a.DueAt) {
+		t.Errorf("an action that is not in doubt is due at %s", due)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for attempts := range 60 {
+		d := backoff(attempts)
+		if d < firstBackoff*3/4 || d > mostBackoff*5/4 {
+			t.Errorf("after %d attempts: %s", attempts, d)
+		}
+	}
+	if backoff(40) < mostBackoff*3/4 {
+		t.Error("pauses stop growing too early")
+	}
+}
