@@ -136,10 +136,11 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 	if err != nil {
 		return err
 	}
+	e.o.Facts.forget(ev)
 	now := time.Now()
 	d, err := ruleset.Evaluate(ctx, rules.Input{
 		Event: ev, Now: now, Own: own, OwnReason: reason,
-		Lookup: e.o.Facts.forEvent(ev),
+		Lookup: e.o.Facts,
 		State:  state{e.o.Store, ev.Workspace},
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 // Facts reads from Intercom what payloads lack: contacts, companies, whole conversations.
 // Every read passes the budget. Contacts and companies are kept for a short time, because
 // the events of one conversation follow each other; conversations are always read anew.
+// It answers the look-ups of rules (rules.Lookup).
 type Facts struct {
 	client    *intercom.Client
 	directory *intercom.Directory
@@ -43,14 +44,12 @@ func NewFacts(client *intercom.Client, directory *intercom.Directory, ready func
 	return &Facts{client: client, directory: directory, ready: ready, keep: keep, cache: cache}
 }
 
-// forEvent returns the look-ups for evaluating ev. An event about a contact says that what
-// is kept of it is out of date.
-func (f *Facts) forEvent(ev event.Event) *lookup {
+// forget drops what an event says is out of date: what is kept of the contact it is about.
+func (f *Facts) forget(ev event.Event) {
 	if id, ok := strings.CutPrefix(ev.Subject, "contact/"); ok {
 		f.cache.Remove("contact/" + id)
 		f.cache.Remove("companies/" + id)
 	}
-	return &lookup{f}
 }
 
 // actsAs tells whether the admin with this id is the one that the rules act as: the teammate
@@ -67,19 +66,18 @@ func (f *Facts) actsAs(ctx context.Context, ref, id string) (bool, error) {
 	return err == nil && string(admin.ID) == id, err
 }
 
-// lookup answers the rules' look-ups (rules.Lookup).
-type lookup struct{ facts *Facts }
-
-func (l *lookup) Contact(ctx context.Context, id string) (json.RawMessage, error) {
-	return l.facts.kept("contact/"+id, func() (json.RawMessage, error) {
-		_, raw, err := l.facts.client.Contact(reading(ctx), id)
+// Contact implements rules.Lookup.
+func (f *Facts) Contact(ctx context.Context, id string) (json.RawMessage, error) {
+	return f.kept("contact/"+id, func() (json.RawMessage, error) {
+		_, raw, err := f.client.Contact(reading(ctx), id)
 		return raw, err
 	})
 }
 
-func (l *lookup) Companies(ctx context.Context, contactID string) (json.RawMessage, error) {
-	return l.facts.kept("companies/"+contactID, func() (json.RawMessage, error) {
-		list, err := l.facts.client.ContactCompanies(reading(ctx), contactID)
+// Companies implements rules.Lookup.
+func (f *Facts) Companies(ctx context.Context, contactID string) (json.RawMessage, error) {
+	return f.kept("companies/"+contactID, func() (json.RawMessage, error) {
+		list, err := f.client.ContactCompanies(reading(ctx), contactID)
 		if err != nil {
 			return nil, err
 		}
@@ -87,11 +85,12 @@ func (l *lookup) Companies(ctx context.Context, contactID string) (json.RawMessa
 	})
 }
 
-func (l *lookup) Conversation(ctx context.Context, id string) (json.RawMessage, error) {
-	if err := l.facts.spent(); err != nil {
+// Conversation implements rules.Lookup.
+func (f *Facts) Conversation(ctx context.Context, id string) (json.RawMessage, error) {
+	if err := f.spent(); err != nil {
 		return nil, err
 	}
-	_, raw, err := l.facts.client.Conversation(reading(ctx), id)
+	_, raw, err := f.client.Conversation(reading(ctx), id)
 	return existing(raw, err)
 }
 
