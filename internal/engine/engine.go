@@ -224,7 +224,7 @@ func (e *Engine) postpone(ctx context.Context, c store.Claim, ev event.Event, ca
 		return cause
 	}
 	wait := min(max(time.Since(ev.ReceivedAt), time.Second), time.Minute)
-	if spent, ok := errors.AsType[*spentError](cause); ok {
+	if spent, ok := errors.AsType[*notYetError](cause); ok {
 		wait = max(time.Until(spent.until), 0)
 	} else if errors.Is(cause, context.Canceled) {
 		wait = 0 // stopping: whoever comes next need not wait

@@ -108,16 +108,17 @@ func (f *Facts) kept(key string, read func() (json.RawMessage, error)) (json.Raw
 	return object, err
 }
 
-// spentError says that no call may be made before a time.
-type spentError struct{ until time.Time }
+// notYetError says that what a decision needs cannot be known before a time: the budget is
+// spent, the workspace is paused, or a call of ours has to end first.
+type notYetError struct{ until time.Time }
 
-func (e *spentError) Error() string {
-	return "the budget is spent or the workspace is paused until " + e.until.UTC().Format(time.RFC3339)
+func (e *notYetError) Error() string {
+	return "nothing can be read until " + e.until.UTC().Format(time.RFC3339Nano)
 }
 
 func (f *Facts) spent() error {
 	if until := f.ready(); until.After(time.Now()) {
-		return &spentError{until}
+		return &notYetError{until}
 	}
 	return nil
 }

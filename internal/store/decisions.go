@@ -130,6 +130,16 @@ func (s *Store) OwnPart(ctx context.Context, workspace, part string) (bool, erro
 	return s.exists(ctx, "SELECT 1 FROM own_parts WHERE workspace = $1 AND part = $2", workspace, part)
 }
 
+// InFlight tells whether an action on the subject may have been sent whose end is not on
+// record: one is being worked on, or is in doubt.
+func (s *Store) InFlight(ctx context.Context, workspace, subject string) (bool, error) {
+	return s.exists(ctx, `
+		SELECT 1 FROM lanes WHERE lane = $1 AND workspace = $2 AND subject = $3 AND fence <> 0
+		UNION ALL
+		SELECT 1 FROM actions WHERE workspace = $2 AND subject = $3 AND state = 'attempting' AND state IN ('planned', 'attempting')
+		LIMIT 1`, int(LaneActions), workspace, subject)
+}
+
 func (s *Store) exists(ctx context.Context, query string, args ...any) (found bool, err error) {
 	rows, err := s.query(ctx, query, args...)
 	if err != nil {
