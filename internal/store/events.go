@@ -9,38 +9,113 @@ import (
 	"switchboard/internal/event"
 )
 
-// Put stores an event and marks it as waiting to be evaluated. It returns after the commit,
-// so the event may then be acknowledged (I1). stored is false for an event that was stored
-// before; that one is left as it is.
+// Put stores an event to be evaluated. It returns after the commit, so the event may then be
+// acknowledged (I1). stored is false for an event that is known to have been stored before.
+// One that only proves to be a duplicate later is dropped when it is filed.
 func (s *Store) Put(ctx context.Context, ev event.Event) (stored bool, err error) {
+	key := eventKey{ev.Workspace, ev.ID}
+	if s.recent.Contains(key) {
+		return false, nil
+	}
 	p := &put{ev: ev, done: make(chan error, 1)}
 	if err := enter(ctx, s.writer, s.writer.intake, p, p.done); err != nil {
 		return false, fmt.Errorf("store event: %w", err)
 	}
-	return p.stored, nil
+	s.recent.Add(key, struct{}{})
+	return true, nil
 }
 
 // put is an event on its way into the store.
 type put struct {
-	ev     event.Event
-	stored bool
-	done   chan error
+	ev   event.Event
+	done chan error
 }
 
 // eventKey is what makes an event the same event.
 type eventKey struct{ workspace, id string }
 
-// putAll stores events in the order given.
+// mostRecent is how many keys of events are remembered. Intercom sends a notification again
+// after a minute, if at all.
+const mostRecent = 8 << 10
+
+// remember makes the newest stored events known again after a start.
+func (s *Store) remember(ctx context.Context) error {
+	rows, err := s.query(ctx, "SELECT workspace, id FROM events ORDER BY seq DESC "+limit(mostRecent))
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, func(r *sql.Rows) error {
+		var key eventKey
+		err := r.Scan(&key.workspace, &key.id)
+		s.recent.Add(key, struct{}{})
+		return err
+	})
+}
+
+// putAll stores events in the order given, as one segment or, when they are large, several.
 func (t *tx) putAll(puts []*put) error {
-	if len(puts) == 0 {
-		return nil
+	for len(puts) > 0 {
+		n, size := 1, len(puts[0].ev.Payload)
+		for n < len(puts) && size+len(puts[n].ev.Payload) <= mostSegment {
+			size += len(puts[n].ev.Payload)
+			n++
+		}
+		if err := t.putSegment(puts[:n]); err != nil {
+			return err
+		}
+		puts = puts[n:]
 	}
-	rows := make([]any, 0, 8*len(puts))
-	for _, p := range puts {
-		ev := &p.ev
-		rows = append(rows, ev.Workspace, ev.ID, ev.Topic, ev.Subject, ev.Part, micros(ev.CreatedAt), micros(ev.ReceivedAt), ev.Payload)
+	return nil
+}
+
+func (t *tx) putSegment(puts []*put) error {
+	t.segment, t.scratch = encodeSegment(t.segment, t.scratch, puts)
+	var id int64
+	if _, err := t.queryRow("INSERT INTO segments (data) VALUES ($1) RETURNING id", []any{t.segment}, &id); err != nil {
+		return err
 	}
-	fresh := make(map[eventKey]int64, len(puts))
+	_, err := t.exec("INSERT INTO arrivals (segment, events, received_at) VALUES ($1, $2, $3)",
+		id, len(puts), micros(puts[0].ev.ReceivedAt))
+	return err
+}
+
+// mostFiled is how many events are filed in one transaction, if there are as many: intake
+// waits meanwhile.
+const mostFiled = 16
+
+// file gives the events of the oldest arrivals their rows, and notes that their subjects have
+// work. An event that has a row already came twice and is dropped (I2).
+func (s *Store) file(t *tx) error {
+	for filed := 0; filed < mostFiled; {
+		var id int64
+		var data []byte
+		ok, err := t.queryRow(`
+			SELECT a.segment, s.data FROM arrivals a JOIN segments s ON s.id = a.segment
+			ORDER BY a.segment LIMIT 1`, nil, &id, &data)
+		if err != nil || !ok {
+			return err
+		}
+		events, err := decodeSegment(data)
+		if err != nil {
+			// Nothing will ever read it; what comes after must not wait for it.
+			s.log.Error("events are lost to a damaged database; the segment is kept for a person to look at", "segment", id, "err", err)
+		}
+		if err := s.fileSegment(t, id, events); err != nil {
+			return err
+		}
+		filed += max(len(events), 1)
+	}
+	return nil
+}
+
+func (s *Store) fileSegment(t *tx, segment int64, events []event.Event) error {
+	rows := make([]any, 0, 9*len(events))
+	for i := range events {
+		ev := &events[i]
+		rows = append(rows, ev.Workspace, ev.ID, ev.Topic, ev.Subject, ev.Part,
+			micros(ev.CreatedAt), micros(ev.ReceivedAt), segment, i)
+	}
+	fresh := make(map[eventKey]int64, len(events))
 	err := t.insert(&insertEvents, rows, func(r *sql.Rows) error {
 		var key eventKey
 		var seq int64
@@ -51,21 +126,35 @@ func (t *tx) putAll(puts []*put) error {
 	if err != nil {
 		return err
 	}
-	inbox, work := rows[:0], make([]any, 0, 4*len(puts))
-	subjects := make(map[eventKey]bool, len(puts))
-	for _, p := range puts {
-		key := eventKey{p.ev.Workspace, p.ev.ID}
-		seq, ok := fresh[key]
-		p.stored = ok
+	s.metrics.repeated.Add(float64(len(events) - len(fresh)))
+	if len(fresh) == 0 && len(events) > 0 {
+		if _, err := t.exec("DELETE FROM segments WHERE id = $1", segment); err != nil {
+			return err
+		}
+	}
+	if err := t.addInbox(events, fresh); err != nil {
+		return err
+	}
+	_, err = t.exec("DELETE FROM arrivals WHERE segment = $1", segment)
+	return err
+}
+
+// addInbox puts the fresh ones of the events into the inbox.
+func (t *tx) addInbox(events []event.Event, fresh map[eventKey]int64) error {
+	inbox, work := make([]any, 0, 4*len(events)), make([]any, 0, 4*len(events))
+	subjects := make(map[eventKey]bool, len(events))
+	for i := range events {
+		ev := &events[i]
+		seq, ok := fresh[eventKey{ev.Workspace, ev.ID}]
 		if !ok {
 			continue
 		}
-		delete(fresh, key) // the same event twice among puts: the second is a duplicate
-		inbox = append(inbox, p.ev.Workspace, p.ev.Subject, seq, micros(p.ev.ReceivedAt))
+		delete(fresh, eventKey{ev.Workspace, ev.ID}) // the same event twice: the second is dropped
+		inbox = append(inbox, ev.Workspace, ev.Subject, seq, micros(ev.ReceivedAt))
 		// PostgreSQL would not let one statement update a row twice.
-		if subject := (eventKey{p.ev.Workspace, p.ev.Subject}); !subjects[subject] {
+		if subject := (eventKey{ev.Workspace, ev.Subject}); !subjects[subject] {
 			subjects[subject] = true
-			work = append(work, int(LaneEvents), p.ev.Workspace, p.ev.Subject, micros(p.ev.ReceivedAt))
+			work = append(work, int(LaneEvents), ev.Workspace, ev.Subject, micros(ev.ReceivedAt))
 		}
 	}
 	if err := t.insert(&insertInbox, inbox, nil); err != nil {
@@ -74,32 +163,69 @@ func (t *tx) putAll(puts []*put) error {
 	return t.insert(&insertWork, work, nil)
 }
 
-const eventColumns = "e.seq, e.workspace, e.id, e.topic, e.subject, e.part, e.created_at, e.received_at, e.payload"
-
-func scanEvent(rows *sql.Rows) (event.Event, error) {
-	var ev event.Event
-	var created, received int64
-	err := rows.Scan(&ev.Seq, &ev.Workspace, &ev.ID, &ev.Topic, &ev.Subject, &ev.Part, &created, &received, &ev.Payload)
-	ev.CreatedAt, ev.ReceivedAt = fromMicros(created), fromMicros(received)
-	return ev, err
-}
-
 // PendingEvents returns up to n events of the claimed subject that wait to be evaluated, in
 // the order of their arrival.
 func (s *Store) PendingEvents(ctx context.Context, c Claim, n int) ([]event.Event, error) {
 	rows, err := s.query(ctx, `
-		SELECT `+eventColumns+` FROM inbox i JOIN events e ON e.seq = i.seq
+		SELECT e.seq, e.segment, e.position FROM inbox i JOIN events e ON e.seq = i.seq
 		WHERE i.workspace = $1 AND i.subject = $2 ORDER BY i.seq `+limit(n), c.Workspace, c.Subject)
+	if err != nil {
+		return nil, err
+	}
+	type place struct {
+		seq, segment int64
+		position     int
+	}
+	var places []place
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var p place
+		err := r.Scan(&p.seq, &p.segment, &p.position)
+		places = append(places, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	events := make([]event.Event, len(places))
+	for i, p := range places {
+		segment, err := s.segment(ctx, p.segment)
+		if err != nil {
+			return nil, err
+		}
+		if p.position >= len(segment) {
+			return nil, fmt.Errorf("read segment %d: %w: it has no event %d", p.segment, errSegment, p.position)
+		}
+		events[i] = segment[p.position]
+		events[i].Seq = p.seq
+	}
+	return events, nil
+}
+
+// segment reads the events of a segment, which must not be changed. The last few stay in
+// memory: events that came in together are mostly worked on together.
+func (s *Store) segment(ctx context.Context, id int64) ([]event.Event, error) {
+	if events, ok := s.segments.Get(id); ok {
+		return events, nil
+	}
+	rows, err := s.query(ctx, "SELECT data FROM segments WHERE id = $1", id)
 	if err != nil {
 		return nil, err
 	}
 	var events []event.Event
 	err = eachRow(rows, func(r *sql.Rows) error {
-		ev, err := scanEvent(r)
-		events = append(events, ev)
+		var data []byte
+		if err := r.Scan(&data); err != nil {
+			return err
+		}
+		var err error
+		events, err = decodeSegment(data)
 		return err
 	})
-	return events, err
+	if err != nil {
+		return nil, fmt.Errorf("read segment %d: %w", id, err)
+	}
+	s.segments.Add(id, events)
+	return events, nil
 }
 
 // Prune deletes up to n events that were received before the given time and whose work is
@@ -153,20 +279,24 @@ func (s *Store) oldEvents(ctx context.Context, cursor int64, before time.Time, n
 
 // deleteFinished deletes those of the events whose work is finished.
 func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (deleted int64, err error) {
+	var segments map[int64]bool
 	err = s.writer.do(ctx, func(t *tx) error {
-		deleted = 0
+		deleted, segments = 0, map[int64]bool{}
 		for _, seq := range seqs {
-			n, err := t.exec(`
+			var segment int64
+			ok, err := t.queryRow(`
 				DELETE FROM events WHERE seq = $1
 				  AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.workspace = events.workspace AND i.subject = events.subject AND i.seq = events.seq)
-				  AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.seq = events.seq AND a.state IN ('planned', 'attempting', 'parked'))`, seq)
+				  AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.seq = events.seq AND a.state IN ('planned', 'attempting', 'parked'))
+				RETURNING segment`, []any{seq}, &segment)
 			if err != nil {
 				return err
 			}
-			if n == 0 {
+			if !ok {
 				continue
 			}
 			deleted++
+			segments[segment] = true
 			for _, query := range []string{
 				"DELETE FROM attempts WHERE action IN (SELECT id FROM actions WHERE seq = $1)",
 				"DELETE FROM actions WHERE seq = $1",
@@ -178,9 +308,54 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (deleted int64
 				}
 			}
 		}
+		for segment := range segments {
+			if err := t.shrinkSegment(segment); err != nil {
+				return err
+			}
+		}
 		// Give the pages back to the file system, or the file would stay as large as it ever was.
 		_, err := t.exec("PRAGMA incremental_vacuum(1000)")
 		return err
 	})
+	for segment := range segments {
+		s.segments.Remove(segment)
+	}
 	return deleted, err
+}
+
+// shrinkSegment takes the payloads of events that are gone out of a segment, and deletes one
+// that has no events any more: what one customer wrote is not kept for another's sake (I10).
+func (t *tx) shrinkSegment(id int64) error {
+	left := map[int]bool{}
+	err := t.query("SELECT position FROM events WHERE segment = $1", []any{id}, func(r *sql.Rows) error {
+		var position int
+		err := r.Scan(&position)
+		left[position] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 {
+		_, err := t.exec("DELETE FROM segments WHERE id = $1", id)
+		return err
+	}
+	var data []byte
+	if _, err := t.queryRow("SELECT data FROM segments WHERE id = $1", []any{id}, &data); err != nil {
+		return err
+	}
+	events, err := decodeSegment(data)
+	if err != nil {
+		return err
+	}
+	kept := make([]*put, len(events))
+	for i := range events {
+		kept[i] = &put{}
+		if left[i] {
+			kept[i].ev = events[i]
+		}
+	}
+	t.segment, t.scratch = encodeSegment(t.segment, t.scratch, kept)
+	_, err = t.exec("UPDATE segments SET data = $1 WHERE id = $2", t.segment, id)
+	return err
 }

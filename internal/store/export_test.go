@@ -1,6 +1,11 @@
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+
+	"switchboard/internal/event"
+)
 
 // SetSchemaVersion pretends that a newer program has migrated the database.
 func SetSchemaVersion(s *Store, version int) error {
@@ -8,4 +13,47 @@ func SetSchemaVersion(s *Store, version int) error {
 		_, err := t.exec("INSERT INTO schema_migrations (version) VALUES ($1)", version)
 		return err
 	})
+}
+
+// ForgetRecent makes the store forget which events it knows without asking the database.
+func ForgetRecent(s *Store) { s.recent.Purge() }
+
+// DamageSegments overwrites all that is stored so far, as a bad disk would.
+func DamageSegments(s *Store) {
+	must(s.writer.do(context.Background(), func(t *tx) error {
+		_, err := t.exec("UPDATE segments SET data = $1", []byte("\x09damaged"))
+		return err
+	}))
+}
+
+// Segments is how many segments are kept.
+func Segments(s *Store) int { return len(segmentsOf(s)) }
+
+// AllStored are the events of all segments.
+func AllStored(s *Store) []event.Event {
+	var all []event.Event
+	for _, data := range segmentsOf(s) {
+		events, err := decodeSegment(data)
+		must(err)
+		all = append(all, events...)
+	}
+	return all
+}
+
+func segmentsOf(s *Store) (list [][]byte) {
+	rows, err := s.query(context.Background(), "SELECT data FROM segments ORDER BY id")
+	must(err)
+	must(eachRow(rows, func(r *sql.Rows) error {
+		var data []byte
+		err := r.Scan(&data)
+		list = append(list, data)
+		return err
+	}))
+	return list
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }

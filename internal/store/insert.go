@@ -17,7 +17,7 @@ type insertion struct {
 var insertSizes = [...]int{8, 1}
 
 var (
-	insertEvents = newInsertion("events (workspace, id, topic, subject, part, created_at, received_at, payload)", 8,
+	insertEvents = newInsertion("events (workspace, id, topic, subject, part, created_at, received_at, segment, position)", 9,
 		"ON CONFLICT DO NOTHING RETURNING seq, workspace, id")
 	insertInbox = newInsertion("inbox (workspace, subject, seq, received_at)", 4, "")
 	// insertWork notes that subjects have work. When a row exists, older work decides when it

@@ -36,12 +36,17 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 	var claims []Claim
 	err := s.writer.do(ctx, func(t *tx) error {
 		claims = nil
+		if lane == LaneEvents {
+			if err := s.file(t); err != nil {
+				return err
+			}
+		}
 		fence := s.nextFence()
 		return t.query(`
 			UPDATE lanes SET fence = $1, visible_at = $2, dirty = 0
 			WHERE (lane, workspace, subject) IN (
 				SELECT lane, workspace, subject FROM lanes
-				WHERE lane = $3 AND visible_at <= $4 ORDER BY visible_at `+limit(n)+`)
+				WHERE lane = $3 AND visible_at <= $4 ORDER BY visible_at `+limit(min(n, mostClaims))+`)
 			RETURNING workspace, subject`,
 			[]any{fence, micros(now.Add(lease)), int(lane), micros(now)},
 			func(r *sql.Rows) error {
@@ -56,6 +61,9 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 	}
 	return claims, nil
 }
+
+// mostClaims is how many subjects are claimed at once at the most: intake waits meanwhile.
+const mostClaims = 8
 
 // limit is the clause for at most n rows. The number stands in the text: SQLite prepares a
 // statement anew each time that a parameter decides over its limit.
@@ -124,19 +132,28 @@ func (t *tx) addWork(lane Lane, workspace, subject string, due time.Time) error 
 }
 
 // NextDue tells when the next subject of the lane may be claimed; ok is false when there is
-// none. A claimed subject counts with the end of its lease.
+// none. A claimed subject counts with the end of its lease, an event that is not filed yet
+// with the time it came in.
 func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool, err error) {
-	rows, err := s.query(ctx, "SELECT visible_at FROM lanes WHERE lane = $1 ORDER BY visible_at LIMIT 1", int(lane))
-	if err != nil {
-		return time.Time{}, false, err
+	first := func(query string, args ...any) error {
+		rows, err := s.query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, func(r *sql.Rows) error {
+			var at int64
+			ok = true
+			err := r.Scan(&at)
+			due = time.UnixMicro(at).UTC()
+			return err
+		})
 	}
-	err = eachRow(rows, func(r *sql.Rows) error {
-		var at int64
-		ok = true
-		err := r.Scan(&at)
-		due = time.UnixMicro(at).UTC()
-		return err
-	})
+	if lane == LaneEvents {
+		if err := first("SELECT received_at FROM arrivals ORDER BY segment LIMIT 1"); err != nil || ok {
+			return due, ok, err
+		}
+	}
+	err = first("SELECT visible_at FROM lanes WHERE lane = $1 ORDER BY visible_at LIMIT 1", int(lane))
 	return due, ok, err
 }
 

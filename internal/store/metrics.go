@@ -9,8 +9,9 @@ import (
 )
 
 type metrics struct {
-	commits prometheus.Counter
-	writes  prometheus.Counter
+	commits  prometheus.Counter
+	writes   prometheus.Counter
+	repeated prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,6 +22,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		writes: f.NewCounter(prometheus.CounterOpts{
 			Name: "switchboard_store_writes_total", Help: "Writes in the store's transactions; divided by commits it shows what group commit saves.",
+		}),
+		repeated: f.NewCounter(prometheus.CounterOpts{
+			Name: "switchboard_events_repeated_total", Help: "Notifications that were stored and then dropped, because their event was there already.",
 		}),
 	}
 }

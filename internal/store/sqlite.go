@@ -37,7 +37,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), unlock())
 	}
 	_ = f.Close()
-	s := &Store{log: o.Logger, path: path, unlock: unlock}
+	s := newStore(path, unlock, o)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, unlock())
@@ -69,7 +69,10 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	}
 	s.read.SetMaxOpenConns(4)
 	s.read.SetMaxIdleConns(4)
-	s.writer, err = newWriter(db, o)
+	if err := s.remember(ctx); err != nil {
+		return nil, errors.Join(err, s.read.Close(), db.Close())
+	}
+	s.writer, err = newWriter(db, s.metrics, o)
 	if err != nil {
 		return nil, errors.Join(err, s.read.Close(), db.Close())
 	}

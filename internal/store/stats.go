@@ -22,14 +22,20 @@ type Stats struct {
 // however many events are stored.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	var st Stats
-	rows, err := s.query(ctx, "SELECT count(*), coalesce(min(received_at), 0) FROM inbox")
+	rows, err := s.query(ctx, `
+		SELECT count(*), coalesce(min(received_at), 0) FROM inbox
+		UNION ALL SELECT coalesce(sum(events), 0), coalesce(min(received_at), 0) FROM arrivals`)
 	if err != nil {
 		return st, err
 	}
 	err = eachRow(rows, func(r *sql.Rows) error {
+		var n int
 		var at int64
-		err := r.Scan(&st.EventsWaiting, &at)
-		st.OldestEvent = fromMicros(at)
+		err := r.Scan(&n, &at)
+		st.EventsWaiting += n
+		if oldest := fromMicros(at); st.OldestEvent.IsZero() || (at > 0 && oldest.Before(st.OldestEvent)) {
+			st.OldestEvent = oldest
+		}
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,13 @@
 // acknowledged, the decisions on them, and the actions that follow. It is the only package
 // that speaks SQL.
 //
+// # Taking events in
+//
+// The notifications of one commit are appended as one compressed segment (segment.go); then
+// they may be acknowledged. Before subjects are claimed, in the same transaction, the oldest
+// segments are filed: each event gets its row, its place in the inbox, and duplicates end. So
+// intake costs an append, and what indexes cost is paid when nobody waits for an answer.
+//
 // # Work and lanes
 //
 // Work is claimed by subject and by lane. In the events lane a subject has events to
@@ -42,7 +49,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"switchboard/internal/event"
 )
 
 // Errors that callers tell apart.
@@ -72,13 +82,17 @@ type Options struct {
 
 // Store is the state of Switchboard. It is safe for concurrent use.
 type Store struct {
-	log    *slog.Logger
-	path   string
-	read   *sql.DB
-	reads  sync.Map // query to *sql.Stmt: parsing a query costs more than running it
-	writer *writer
-	fence  atomic.Int64
-	unlock func() error
+	log     *slog.Logger
+	path    string
+	read    *sql.DB
+	reads   sync.Map // query to *sql.Stmt: parsing a query costs more than running it
+	writer  *writer
+	fence   atomic.Int64
+	unlock  func() error
+	metrics *metrics
+
+	recent   *lru.Cache[eventKey, struct{}]   // events that are stored for certain
+	segments *lru.Cache[int64, []event.Event] // read not long ago
 }
 
 // Open opens the database that url names, such as "sqlite:switchboard.db", and brings its
@@ -92,6 +106,18 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	return openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"), o)
 }
+
+func newStore(path string, unlock func() error, o Options) *Store {
+	recent, err := lru.New[eventKey, struct{}](mostRecent)
+	segments, err2 := lru.New[int64, []event.Event](mostSegments)
+	if err := errors.Join(err, err2); err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &Store{log: o.Logger, path: path, unlock: unlock, metrics: newMetrics(o.Registerer), recent: recent, segments: segments}
+}
+
+// mostSegments is how many segments stay in memory, which is a few MB.
+const mostSegments = 32
 
 // CheckURL tells what is wrong with the form of a database URL, without opening anything.
 func CheckURL(url string) error {

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +60,38 @@ func claimOne(t testing.TB, s *store.Store, lane store.Lane, now time.Time) stor
 		t.Fatalf("Claim = %v, %v; want one claim", claims, err)
 	}
 	return claims[0]
+}
+
+// allPending claims every subject and returns the events that wait, in the order of arrival.
+func allPending(t testing.TB, s *store.Store) []event.Event {
+	t.Helper()
+	var events []event.Event
+	for range 1000 {
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 100, time.Now(), time.Nanosecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := s.Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claims {
+			list, err := s.PendingEvents(t.Context(), c, 1_000_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ev := range list {
+				if !slices.ContainsFunc(events, func(have event.Event) bool { return have.Seq == ev.Seq }) {
+					events = append(events, ev)
+				}
+			}
+		}
+		if len(events) == st.EventsWaiting {
+			break
+		}
+	}
+	slices.SortFunc(events, func(a, b event.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return events
 }
 
 func noClaims(t testing.TB, s *store.Store, lane store.Lane, now time.Time) {
@@ -125,8 +160,79 @@ func TestPut(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		if n := len(allPending(t, s)); n != 100 {
+			t.Errorf("%d events, want 100", n)
+		}
 		if st, err := s.Stats(t.Context()); err != nil || st.EventsWaiting != 100 {
-			t.Fatalf("Stats = %+v, %v; want 100 waiting", st, err)
+			t.Errorf("Stats = %+v, %v; want 100 waiting", st, err)
+		}
+	})
+
+	t.Run("I2 a duplicate that nobody remembers is dropped when it is filed", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		put(t, s, "n2", "conversation/1")
+		allPending(t, s)
+		store.ForgetRecent(s)
+		put(t, s, "n1", "conversation/1") // said to be stored, because nobody could know
+		put(t, s, "n3", "conversation/1")
+		var ids []string
+		for _, ev := range allPending(t, s) {
+			ids = append(ids, ev.ID)
+		}
+		if got := strings.Join(ids, " "); got != "n1 n2 n3" {
+			t.Errorf("events %s, want n1 n2 n3", got)
+		}
+		if n := store.Segments(s); n != 3 {
+			t.Errorf("%d segments are kept, want 3: the duplicate's is of no use", n)
+		}
+	})
+
+	t.Run("the newest events are known again after a restart", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state.db")
+		s := openAt(t, path)
+		put(t, s, "n1", "conversation/1")
+		allPending(t, s)
+		_ = s.Close()
+		if stored, err := openAt(t, path).Put(t.Context(), newEvent("n1", "conversation/1")); err != nil || stored {
+			t.Errorf("Put = %v, %v; want a duplicate", stored, err)
+		}
+	})
+
+	t.Run("large events are stored like others", func(t *testing.T) {
+		s := open(t)
+		var wg sync.WaitGroup
+		for i := range 12 {
+			wg.Go(func() {
+				ev := newEvent(fmt.Sprint("n", i), "conversation/1")
+				ev.Payload = bytes.Repeat([]byte{byte('a' + i)}, 200<<10)
+				if _, err := s.Put(t.Context(), ev); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		events := allPending(t, s)
+		for _, ev := range events {
+			if len(ev.Payload) != 200<<10 || ev.Payload[0] != ev.Payload[len(ev.Payload)-1] || fmt.Sprint("n", ev.Payload[0]-'a') != ev.ID {
+				t.Errorf("event %s came back with another payload", ev.ID)
+			}
+		}
+		if len(events) != 12 {
+			t.Errorf("%d events, want 12", len(events))
+		}
+	})
+
+	t.Run("what a damaged disk took does not hold up the rest", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		store.DamageSegments(s)
+		put(t, s, "n2", "conversation/1")
+		if events := allPending(t, s); len(events) != 1 || events[0].ID != "n2" {
+			t.Errorf("events %v, want n2", events)
+		}
+		if n := store.Segments(s); n != 2 {
+			t.Errorf("%d segments are kept, want the damaged one, too", n)
 		}
 	})
 
@@ -430,11 +536,59 @@ func TestPrune(t *testing.T) {
 	if n, err := s.Prune(t.Context(), start.Add(time.Second), 10); err != nil || n != 1 {
 		t.Fatalf("Prune = %d, %v; want only the finished one", n, err)
 	}
+	if n := store.Segments(s); n != 2 {
+		t.Errorf("%d segments are kept, want 2", n)
+	}
 	if seen, _ := s.Seen(t.Context(), "ws", "r-old", "once/conversation/1"); !seen {
 		t.Error("pruning an event made its rule forget that it ran")
 	}
 	if st, _ := s.Stats(t.Context()); st.EventsWaiting != 1 || st.ActionsWaiting != 1 {
 		t.Errorf("after pruning: %+v", st)
+	}
+}
+
+// TestI10_pruned shows that what a customer wrote goes although an event that came in with it
+// stays.
+func TestI10_pruned(t *testing.T) {
+	s := open(t)
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			ev := newEvent(fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
+			ev.Payload = fmt.Appendf(nil, "words of customer %d.", i)
+			if _, err := s.Put(t.Context(), ev); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if store.Segments(s) == 40 {
+		t.Skip("no two events shared a commit")
+	}
+	for len(allPending(t, s)) > 1 {
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 10, time.Now(), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claims {
+			if c.Subject != "conversation/7" {
+				plan(t, s, c, 0, true)
+			} else if err := s.Release(t.Context(), c, start); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n, err := s.Prune(t.Context(), start.Add(time.Hour), 100); err != nil || n != 39 {
+		t.Fatalf("Prune = %d, %v; want all but one", n, err)
+	}
+	events := allPending(t, s)
+	if len(events) != 1 || string(events[0].Payload) != "words of customer 7." {
+		t.Errorf("the event that waits is %v", events)
+	}
+	for _, ev := range store.AllStored(s) {
+		if len(ev.Payload) > 0 && ev.ID != "n7" {
+			t.Errorf("after pruning there is still %q", ev.Payload)
+		}
 	}
 }
 
@@ -540,19 +694,9 @@ func TestI1_killed(t *testing.T) {
 		_ = cmd.Wait()
 	}
 	s := openAt(t, path)
-	claims, err := s.Claim(t.Context(), store.LaneEvents, 100, time.Now(), time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
 	have := map[string]bool{}
-	for _, c := range claims {
-		events, err := s.PendingEvents(t.Context(), c, 1_000_000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, ev := range events {
-			have[ev.ID] = true
-		}
+	for _, ev := range allPending(t, s) {
+		have[ev.ID] = true
 	}
 	for id := range acked {
 		if !have[id] {

@@ -23,6 +23,7 @@ type writer struct {
 	ops     chan op
 	single  bool // one operation in each transaction
 	others  int  // how many that are not intake go into the next transaction
+	turn    int  // transactions so far
 	quit    chan struct{}
 	done    chan struct{}
 	close1  sync.Once
@@ -44,22 +45,23 @@ type op struct {
 const (
 	mostIntake = 16
 	mostOthers = 64
-	fewOthers  = 1 // while intake keeps coming
+	otherCost  = 4 // events that one of the others is worth
+	otherTurn  = 4 // every which transaction has one of them at least
 	lineLength = 1024
 )
 
-func newWriter(db *sql.DB, o Options) (*writer, error) {
+func newWriter(db *sql.DB, m *metrics, o Options) (*writer, error) {
 	conn, err := db.Conn(background)
 	if err != nil {
 		return nil, fmt.Errorf("connect for writing: %w", err)
 	}
 	w := &writer{
-		conn: conn, db: db, single: o.SingleCommits, others: fewOthers,
+		conn: conn, db: db, single: o.SingleCommits, others: 1,
 		intake:  make(chan *put, lineLength),
 		ops:     make(chan op, lineLength),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
-		metrics: newMetrics(o.Registerer),
+		metrics: m,
 	}
 	go w.loop()
 	return w, nil
@@ -140,12 +142,16 @@ func (w *writer) loop() {
 	}
 }
 
-// gather adds those who wait in line. How many of the others grows from one transaction
-// without intake to the next: the gaps of a busy intake stay short, and a quiet hour is used.
+// gather adds those who wait in line. While intake keeps coming, the others take a share of the
+// places that it leaves, because each of them costs about as much as several events, and one
+// place in every few transactions in any case. In a quiet hour their number doubles from one
+// transaction to the next.
 func (w *writer) gather(b *batch) {
 	b.puts = drain(w.intake, b.puts, mostIntake-len(b.puts))
-	if w.others = min(2*w.others, mostOthers); len(b.puts) > 0 {
-		w.others = fewOthers
+	if w.turn++; len(b.puts) == 0 {
+		w.others = min(max(2*w.others, 1), mostOthers)
+	} else if w.others = (mostIntake - len(b.puts)) / otherCost; w.others == 0 && w.turn%otherTurn == 0 {
+		w.others = 1
 	}
 	b.ops = drain(w.ops, b.ops, w.others-len(b.ops))
 }
@@ -222,6 +228,8 @@ var background = context.Background()
 type tx struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	// Space for segments, used again each time.
+	segment, scratch []byte
 }
 
 func (t *tx) transact(fn func() error) error {

@@ -1,8 +1,23 @@
 -- Times are microseconds since 1970, in UTC. JSON is text. The same queries serve SQLite and
 -- PostgreSQL; what differs between the two is in this folder and in sqlite.go.
 
--- Every notification that was acknowledged, as received. Rows are never changed, so that
--- writing one stays an append; what happened to an event stands in the tables below.
+-- What was acknowledged, as received: the notifications of one commit in one compressed value
+-- (segment.go). Rows are never changed, so that taking notifications in is an append.
+CREATE TABLE segments (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    data BLOB    NOT NULL
+);
+
+-- The segments whose events are not filed yet. Filing takes the row away in the transaction that
+-- makes the rows of the tables below.
+CREATE TABLE arrivals (
+    segment     INTEGER PRIMARY KEY,
+    events      INTEGER NOT NULL,
+    received_at BIGINT  NOT NULL
+);
+
+-- Every event, once however often it was delivered. Its payload is in its segment, at its
+-- position there.
 CREATE TABLE events (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     workspace   TEXT    NOT NULL,
@@ -12,9 +27,11 @@ CREATE TABLE events (
     part        TEXT    NOT NULL,
     created_at  BIGINT  NOT NULL,
     received_at BIGINT  NOT NULL,
-    payload     BLOB    NOT NULL,
+    segment     BIGINT  NOT NULL,
+    position    INTEGER NOT NULL,
     UNIQUE (workspace, id)
 );
+CREATE INDEX events_segment ON events (segment);
 
 -- The events that wait to be evaluated. Evaluating an event takes its row away, in the same
 -- transaction that stores the decision (I2).
