@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
@@ -28,16 +29,22 @@ const (
 )
 
 func main() {
-	tuneMemory()
+	tuneRuntime()
 	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// tuneMemory lets the heap grow further between collections than Go does by itself: it is
-// a few megabytes here, and collecting it less often leaves more of the processor to the
-// events. Whoever sets GOGC knows better.
-func tuneMemory() {
+// tuneRuntime fits Go's runtime to this program. Whoever sets GOGC or GOMAXPROCS knows better.
+//
+// The heap is a few megabytes here, so it may grow further between collections than Go would
+// let it. And the goroutine that commits is often inside the kernel, waiting for the disk: when
+// it comes back, every intake waits for it, so with a few places more than processors it does
+// not queue behind the requests.
+func tuneRuntime() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(250)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	}
 }
 
