@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -47,8 +49,8 @@ func NewFacts(client *intercom.Client, directory *intercom.Directory, ready func
 // forget drops what an event says is out of date: what is kept of the contact it is about.
 func (f *Facts) forget(ev event.Event) {
 	if id, ok := strings.CutPrefix(ev.Subject, "contact/"); ok {
-		f.cache.Remove("contact/" + id)
-		f.cache.Remove("companies/" + id)
+		f.cache.Remove(rules.Question{Kind: rules.AskContact, ID: id}.Key())
+		f.cache.Remove(rules.Question{Kind: rules.AskCompanies, ID: id}.Key())
 	}
 }
 
@@ -66,46 +68,48 @@ func (f *Facts) actsAs(ctx context.Context, ref, id string) (bool, error) {
 	return err == nil && string(admin.ID) == id, err
 }
 
-// Contact implements rules.Lookup.
-func (f *Facts) Contact(ctx context.Context, id string) (json.RawMessage, error) {
-	return f.kept("contact/"+id, func() (json.RawMessage, error) {
-		_, raw, err := f.client.Contact(reading(ctx), id)
-		return raw, err
-	})
-}
-
-// Companies implements rules.Lookup.
-func (f *Facts) Companies(ctx context.Context, contactID string) (json.RawMessage, error) {
-	return f.kept("companies/"+contactID, func() (json.RawMessage, error) {
-		list, err := f.client.ContactCompanies(reading(ctx), contactID)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(list)
-	})
-}
-
-// Conversation implements rules.Lookup.
-func (f *Facts) Conversation(ctx context.Context, id string) (json.RawMessage, error) {
-	if err := f.spent(); err != nil {
-		return nil, err
-	}
-	_, raw, err := f.client.Conversation(reading(ctx), id)
-	return existing(raw, err)
-}
-
-func (f *Facts) kept(key string, read func() (json.RawMessage, error)) (json.RawMessage, error) {
+// Look implements rules.Lookup.
+func (f *Facts) Look(ctx context.Context, q rules.Question) (json.RawMessage, error) {
+	key := q.Key()
 	if c, ok := f.cache.Get(key); ok && time.Now().Before(c.until) {
 		return c.object, nil
 	}
 	if err := f.spent(); err != nil {
 		return nil, err
 	}
-	object, err := existing(read())
-	if err == nil {
-		f.cache.Add(key, cached{object, time.Now().Add(f.keep)})
+	answer, err := existing(f.ask(reading(ctx), q))
+	if err == nil && lasting(q.Kind) {
+		f.cache.Add(key, cached{answer, time.Now().Add(f.keep)})
 	}
-	return object, err
+	return answer, err
+}
+
+// lasting tells whether answers of this kind may be some seconds old.
+func lasting(kind rules.QuestionKind) bool {
+	switch kind {
+	case rules.AskContact, rules.AskCompanies:
+		return true
+	}
+	return false
+}
+
+// ask makes the call that answers a question.
+func (f *Facts) ask(ctx context.Context, q rules.Question) (json.RawMessage, error) {
+	switch q.Kind {
+	case rules.AskContact:
+		_, raw, err := f.client.Contact(ctx, q.ID)
+		return raw, err
+	case rules.AskCompanies:
+		list, err := f.client.ContactCompanies(ctx, q.ID)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(list)
+	case rules.AskConversation:
+		_, raw, err := f.client.Conversation(ctx, q.ID)
+		return raw, err
+	}
+	return nil, &rules.UnavailableError{Err: fmt.Errorf("nobody knows how to look up %s", q)}
 }
 
 // notYetError says that what a decision needs cannot be known before a time: the budget is
@@ -127,6 +131,8 @@ func (f *Facts) spent() error {
 // Intercom refuses for good is not available; waiting would not change that.
 func existing(raw json.RawMessage, err error) (json.RawMessage, error) {
 	switch {
+	case errors.As(err, new(*rules.UnavailableError)):
+		return nil, err
 	case intercom.NotFound(err):
 		return nil, nil
 	case intercom.ClassOf(err) == intercom.Permanent:

@@ -20,9 +20,11 @@ type Decision struct {
 	// Rules are the outcomes of the rules that listen to the topic, in order. They end
 	// behind a rule with `stop: true` that ran.
 	Rules []Outcome `json:"rules,omitempty"`
-	// Lookups are the objects that were looked up, such as "contact/5f2b": as they were
-	// answered, null for what does not exist.
+	// Lookups are the objects that were looked up, by the key of the question, such as
+	// "contact/5f2b": as they were answered, null for what does not exist.
 	Lookups map[string]json.RawMessage `json:"lookups,omitempty"`
+	// Unavailable are the look-ups that Intercom refused for good, and why.
+	Unavailable map[string]string `json:"unavailable,omitempty"`
 }
 
 // Verdict is what became of a rule. It is a label of metrics: see Verdicts for all values.

@@ -56,7 +56,7 @@ func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
 		}
 	}
 	if e != nil {
-		d.Lookups = e.lookups.raw
+		d.Lookups, d.Unavailable = e.lookups.raw, e.lookups.unavailable
 	}
 	return d, nil
 }

@@ -142,7 +142,7 @@ func (e *evaluation) fullContact() object {
 	if c.id == "" || c.gone {
 		return nil
 	}
-	return objectOf(e.lookup(lookupContact, c.id))
+	return objectOf(e.lookup(Question{Kind: AskContact, ID: c.id}))
 }
 
 // contactRole is "user" or "lead". Authors of parts do not tell: a lead who replies appears
@@ -206,7 +206,7 @@ func (e *evaluation) companyList() []any {
 		if c.id == "" || c.gone {
 			return nil
 		}
-		return listIn(e.lookup(lookupCompanies, c.id), "data", "companies")
+		return listIn(e.lookup(Question{Kind: AskCompanies, ID: c.id}), "data", "companies")
 	})
 }
 

@@ -58,7 +58,7 @@ func (e *evaluation) fullConversation() object {
 	if id == "" || e.in.Event.Topic == "conversation.deleted" {
 		return nil
 	}
-	return objectOf(e.lookup(lookupConversation, id))
+	return objectOf(e.lookup(Question{Kind: AskConversation, ID: id}))
 }
 
 // source is how the conversation began, in both generations.

@@ -91,19 +91,14 @@ const companiesList = `[{"type":"company","id":"c1","company_id":"42","name":"Gl
  "user_count":3,"plan":{"name":"gold"},"created_at":1734537382,"custom_attributes":{"tier":1}},
  {"type":"company","id":"c2","company_id":"43","name":"Initech","plan":{}}]`
 
-// fixedLookup answers every look-up with the same objects.
-type fixedLookup struct{ contact, companies, conversation string }
+// fixedLookup answers every question of a kind with the same.
+type fixedLookup struct{ contact, companies, conversation, ticket, articles, contacts, conversations string }
 
-func (l fixedLookup) Contact(context.Context, string) (json.RawMessage, error) {
-	return json.RawMessage(l.contact), nil
-}
-
-func (l fixedLookup) Companies(context.Context, string) (json.RawMessage, error) {
-	return json.RawMessage(l.companies), nil
-}
-
-func (l fixedLookup) Conversation(context.Context, string) (json.RawMessage, error) {
-	return json.RawMessage(l.conversation), nil
+func (l fixedLookup) Look(_ context.Context, q Question) (json.RawMessage, error) {
+	return json.RawMessage(map[QuestionKind]string{
+		AskContact: l.contact, AskCompanies: l.companies, AskConversation: l.conversation, AskTicket: l.ticket,
+		AskArticles: l.articles, AskContacts: l.contacts, AskConversations: l.conversations,
+	}[q.Kind]), nil
 }
 
 // countingLookup counts and can fail.
@@ -114,32 +109,14 @@ type countingLookup struct {
 	err   error
 }
 
-func (l *countingLookup) note(what string) error {
+func (l *countingLookup) Look(ctx context.Context, q Question) (json.RawMessage, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asked = append(l.asked, what)
-	return l.err
-}
-
-func (l *countingLookup) Contact(ctx context.Context, id string) (json.RawMessage, error) {
-	if err := l.note("contact/" + id); err != nil {
-		return nil, err
+	l.asked = append(l.asked, q.Key())
+	if l.err != nil {
+		return nil, l.err
 	}
-	return l.fixedLookup.Contact(ctx, id)
-}
-
-func (l *countingLookup) Companies(ctx context.Context, id string) (json.RawMessage, error) {
-	if err := l.note("companies/" + id); err != nil {
-		return nil, err
-	}
-	return l.fixedLookup.Companies(ctx, id)
-}
-
-func (l *countingLookup) Conversation(ctx context.Context, id string) (json.RawMessage, error) {
-	if err := l.note("conversation/" + id); err != nil {
-		return nil, err
-	}
-	return l.fixedLookup.Conversation(ctx, id)
+	return l.fixedLookup.Look(ctx, q)
 }
 
 // memory is a State in memory.

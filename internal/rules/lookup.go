@@ -5,19 +5,61 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Lookup answers what payloads lack. The engine reads from the API through the budget; a
-// backtest from what was recorded. Its errors are taken for passing ones: the whole
-// evaluation ends and is tried again later.
+// backtest from what was recorded (see Decision.Recorded). Its errors are taken for passing
+// ones, except an UnavailableError: the whole evaluation ends and is tried again later.
 type Lookup interface {
-	// Contact returns the contact as the API describes it; nil when it does not exist
-	// (deleted or merged).
-	Contact(ctx context.Context, id string) (json.RawMessage, error)
-	// Companies returns the companies of a contact as a JSON array.
-	Companies(ctx context.Context, contactID string) (json.RawMessage, error)
-	// Conversation returns the whole conversation; nil when it does not exist.
-	Conversation(ctx context.Context, id string) (json.RawMessage, error)
+	// Look answers a question with JSON as the API has it: an object, or an array of objects.
+	// An object that does not exist (deleted or merged) is nil.
+	Look(ctx context.Context, q Question) (json.RawMessage, error)
+}
+
+// Question is one look-up. Two questions that could be answered differently have different
+// keys, so that an answer on record is never taken for another's.
+type Question struct {
+	Kind QuestionKind
+	// ID is the object's; for AskCompanies the contact's. Searches have none.
+	ID string
+	// Search is what is searched for: words for AskArticles, else a query in Intercom's search
+	// grammar, as JSON. Equal searches have equal texts.
+	Search string
+	// Limit is how many objects a search returns at most.
+	Limit int
+}
+
+// QuestionKind is what a question asks for.
+type QuestionKind string
+
+// The kinds of questions.
+const (
+	AskContact       QuestionKind = "contact"
+	AskCompanies     QuestionKind = "companies" // of a contact
+	AskConversation  QuestionKind = "conversation"
+	AskTicket        QuestionKind = "ticket"
+	AskArticles      QuestionKind = "articles"
+	AskContacts      QuestionKind = "contacts"
+	AskConversations QuestionKind = "conversations"
+)
+
+// Key identifies the question in Decision.Lookups: contact/5f2b, or the kind, the limit and
+// the search, such as articles/5/refund policy.
+func (q Question) Key() string {
+	if q.ID != "" {
+		return string(q.Kind) + "/" + q.ID
+	}
+	return string(q.Kind) + "/" + strconv.Itoa(q.Limit) + "/" + q.Search
+}
+
+// String names the question for logs, without what is searched for: that may be what a
+// customer wrote.
+func (q Question) String() string {
+	if q.ID != "" {
+		return q.Key()
+	}
+	return "a search for " + string(q.Kind)
 }
 
 // State answers what earlier decisions left behind. Its errors end the evaluation, as those
@@ -49,41 +91,66 @@ func (err *UnavailableError) Error() string { return "not available: " + err.Err
 // Unwrap returns the cause.
 func (err *UnavailableError) Unwrap() error { return err.Err }
 
-type lookupKind string
+// Recorded answers exactly the questions that were asked for this decision, as they were
+// answered then: with it, Evaluate makes the same decision again. What was not asked then is
+// not available: it is unknown, and never guessed.
+func (d *Decision) Recorded() Lookup { return recorded{d} }
 
-const (
-	lookupContact      lookupKind = "contact"
-	lookupCompanies    lookupKind = "companies"
-	lookupConversation lookupKind = "conversation"
-)
+type recorded struct{ d *Decision }
 
-// lookups are the answers of one evaluation: each object is read once, and recorded with
-// the decision so that it can be made again.
-type lookups struct {
-	decoded map[string]any
-	raw     map[string]json.RawMessage
-	failed  *LookupError
+var errNotRecorded = errors.New("it was not recorded")
+
+func (r recorded) Look(_ context.Context, q Question) (json.RawMessage, error) {
+	if reason, ok := r.d.Unavailable[q.Key()]; ok {
+		return nil, &UnavailableError{errors.New(reason)}
+	}
+	if answer, ok := r.d.Lookups[q.Key()]; ok {
+		return answer, nil
+	}
+	return nil, &UnavailableError{errNotRecorded}
 }
 
-// lookup reads an object once; it is nil when it does not exist.
-func (e *evaluation) lookup(kind lookupKind, id string) any {
-	key := string(kind) + "/" + id
+// maxLookups bounds the look-ups on one event: a loop must not spend the budget of all.
+const maxLookups = 50
+
+// lookups are the answers of one evaluation: each question is asked once, and recorded with
+// the decision so that it can be made again.
+type lookups struct {
+	decoded     map[string]any
+	raw         map[string]json.RawMessage
+	unavailable map[string]string
+	failed      *LookupError
+}
+
+// lookup asks a question once. The answer is nil for an object that does not exist.
+func (e *evaluation) lookup(q Question) any {
+	key := q.Key()
 	if v, ok := e.lookups.decoded[key]; ok {
 		return v
+	}
+	if reason, ok := e.lookups.unavailable[key]; ok {
+		fail(site{}, "%s is not available: %s", q, reason)
 	}
 	if e.in.Lookup == nil {
 		fail(site{}, "the payload does not say, and nothing can be looked up here")
 	}
-	raw, err := e.read(kind, id)
+	if len(e.lookups.raw)+len(e.lookups.unavailable) >= maxLookups {
+		fail(site{}, "more than %d look-ups on one event", maxLookups)
+	}
+	raw, err := e.in.Lookup.Look(e.ctx, q)
 	if gone, ok := errors.AsType[*UnavailableError](err); ok {
-		fail(site{}, "%s is %s", kind, gone)
+		if e.lookups.unavailable == nil {
+			e.lookups.unavailable = map[string]string{}
+		}
+		e.lookups.unavailable[key] = gone.Err.Error()
+		fail(site{}, "%s is not available: %s", q, gone.Err)
 	}
 	var v any
 	if err == nil && len(raw) > 0 {
 		v, err = decodeJSON(string(raw))
 	}
 	if err != nil {
-		e.lookups.failed = &LookupError{What: key, Err: err}
+		e.lookups.failed = &LookupError{What: q.String(), Err: err}
 		panic(e.lookups.failed)
 	}
 	if e.lookups.raw == nil {
@@ -94,16 +161,4 @@ func (e *evaluation) lookup(kind lookupKind, id string) any {
 	}
 	e.lookups.raw[key], e.lookups.decoded[key] = raw, v
 	return v
-}
-
-func (e *evaluation) read(kind lookupKind, id string) (json.RawMessage, error) {
-	switch kind {
-	case lookupContact:
-		return e.in.Lookup.Contact(e.ctx, id)
-	case lookupCompanies:
-		return e.in.Lookup.Companies(e.ctx, id)
-	case lookupConversation:
-		return e.in.Lookup.Conversation(e.ctx, id)
-	}
-	return nil, fmt.Errorf("unknown kind of look-up %q", kind)
 }
