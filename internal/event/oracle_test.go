@@ -86,6 +86,9 @@ func oracleSubject(item map[string]any, topic string) string {
 		kind = strings.Split(topic, ".")[0]
 	}
 	id := oracleID(item["id"])
+	if contact := oracleRef(item["contact"]); strings.HasPrefix(kind, "content_stat.") && contact != "" {
+		return "contact/" + contact
+	}
 	switch kind {
 	case "conversation", "conversation_part":
 		return "conversation/" + firstOf(id, oracleID(item["conversation_id"]), oracleRef(item["conversation"]))
@@ -95,7 +98,7 @@ func oracleSubject(item map[string]any, topic string) string {
 		return "company/" + firstOf(id, oracleRef(item["company"]))
 	case "ping":
 		return "ping/"
-	case "contact", "user", "lead", "contact_tag", "user_tag", "contact_subscribe", "contact_unsubscribe",
+	case "contact", "user", "lead", "visitor", "contact_tag", "user_tag", "contact_subscribe", "contact_unsubscribe",
 		"granular_subscribe", "granular_unsubscribe", "granular":
 		return "contact/" + firstOf(id, oracleRef(item["contact"]), oracleRef(item["user"]))
 	}

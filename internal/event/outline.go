@@ -224,13 +224,16 @@ func (it *item) subject(topic string) string {
 	if kind == "" {
 		kind, _, _ = strings.Cut(topic, ".")
 	}
+	if strings.HasPrefix(kind, "content_stat.") && it.contact != "" {
+		return "contact/" + it.contact // what was sent to whom has no id of its own
+	}
 	switch kind {
 	case "conversation", "conversation_part":
 		return "conversation/" + cmp.Or(it.id, it.conversationID, it.conversation)
 	case "ticket", "ticket_ticket_part":
 		// ticket.closed of newer versions nests the ticket; older ones are the ticket.
 		return "ticket/" + cmp.Or(it.ticket, it.id)
-	case "contact", "user", "lead", "contact_tag", "user_tag",
+	case "contact", "user", "lead", "visitor", "contact_tag", "user_tag",
 		"contact_subscribe", "contact_unsubscribe", "granular_subscribe", "granular_unsubscribe", "granular":
 		return "contact/" + cmp.Or(it.id, it.contact, it.user)
 	case "company":

@@ -1,6 +1,9 @@
 package event
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Topics are the topics that Intercom is known to send, current and old names together, in
 // order. The list is open: an unknown topic is stored and evaluated like any other, so use
@@ -11,6 +14,39 @@ func Topics() []string { return slices.Clone(topics) }
 func KnownTopic(topic string) bool {
 	_, found := slices.BinarySearch(topics, topic)
 	return found
+}
+
+// The kinds of subject that differ in what a rule can do about them.
+const (
+	KindConversation = "conversation"
+	KindContact      = "contact"
+	KindCompany      = "company"
+	KindTicket       = "ticket"
+	KindAdmin        = "admin"
+	KindOther        = "other" // anything else, such as article/7 or ping/
+)
+
+// SubjectKind tells what the events of a known topic are about; it is empty for topics that
+// nobody has heard of, which may be about anything.
+func SubjectKind(topic string) string {
+	if !KnownTopic(topic) {
+		return ""
+	}
+	switch first, _, _ := strings.Cut(topic, "."); first {
+	case "conversation", "conversation_part":
+		return KindConversation
+	case "contact", "user", "visitor", "granular", "content_stat":
+		return KindContact
+	case "company":
+		return KindCompany
+	case "ticket":
+		return KindTicket
+	case "admin":
+		if topic != "admin.activity_log_event.created" {
+			return KindAdmin
+		}
+	}
+	return KindOther
 }
 
 // topics is sorted; a test keeps it so.
@@ -82,6 +118,7 @@ var topics = []string{
 	"conversation.admin.open.assigned",
 	"conversation.admin.opened",
 	"conversation.admin.replied",
+	"conversation.admin.replied.translated",
 	"conversation.admin.single.created",
 	"conversation.admin.snoozed",
 	"conversation.admin.unsnoozed",
@@ -103,8 +140,10 @@ var topics = []string{
 	"granular.unsubscribe",
 	"job.completed",
 	"ping",
+	"procedure.hitl_notification.created",
 	"ticket.admin.assigned",
 	"ticket.admin.replied",
+	"ticket.admin.replied.translated",
 	"ticket.attribute.updated",
 	"ticket.closed",
 	"ticket.contact.attached",
