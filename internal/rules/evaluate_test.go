@@ -311,7 +311,7 @@ func TestEvaluate_from(t *testing.T) {
 		"conversation_operator_replied.json": "bot any",
 		"conversation_contact_attached.json": "teammate human any default",
 		"contact_user_updated.json":          "human any default",
-		"event_created.json":                 "human any default",
+		"event_created.json":                 "customer human any default",
 		"ticket_created.json":                "human any default",
 		"ticket_contact_replied.json":        "customer human any default",
 		"admin_added.json":                   "teammate human any default",

@@ -8,11 +8,13 @@ import (
 
 // cachedFacts are the parts of the payload that several facts come from, found once.
 type cachedFacts struct {
-	conversation once[object]
+	conversation once[object] // that the event is about
+	related      once[object] // conversation that it has to do with
 	contact      once[contactFacts]
 	company      once[object]
 	companies    once[[]any]
-	ticket       once[object]
+	ticket       once[object] // that the event is about
+	linked       once[object] // ticket that it has to do with
 	message      once[message]
 	actor        once[author]
 	tags         once[map[string]struct{}]
@@ -100,10 +102,7 @@ func (e *evaluation) parts() []any {
 	if list := listIn(e.item["conversation_parts"], "conversation_parts"); list != nil {
 		return list
 	}
-	if t := e.ticket(); t != nil {
-		return listIn(t["ticket_parts"], "ticket_parts")
-	}
-	return nil
+	return listIn(e.subjectTicket()["ticket_parts"], "ticket_parts")
 }
 
 // actor is who caused the event.
@@ -119,12 +118,20 @@ func (e *evaluation) actor() author {
 			return e.customer()
 		case "conversation.contact.attached", "conversation.contact.detached":
 			return e.attacher()
+		case "ticket.contact.attached", "ticket.contact.detached":
+			return author{} // no part comes along
+		case "event.created":
+			return e.customer() // an event is what a contact did in your product
 		}
 		switch e.topicWord(0) {
 		case "admin":
 			return e.actingAdmin()
 		case "conversation", "ticket":
 			return e.partActor()
+		}
+		switch e.topic[len(e.topic)-1] {
+		case "signed_up", "added_email", "subscribed", "unsubscribed", "subscribe", "unsubscribe":
+			return e.customer()
 		}
 		if admin, ok := e.item["admin"].(object); ok { // tags of the old generation
 			return authorOf(admin)

@@ -27,6 +27,12 @@ func (e *evaluation) contact() contactFacts {
 		if id := idText(e.item["intercom_user_id"]); id != "" { // event.created
 			return contactFacts{id: id, payload: object{"email": e.item["email"], "user_id": e.item["user_id"]}}
 		}
+		if id := idText(e.item["contact_id"]); id != "" { // call.started and its like
+			return contactFacts{id: id}
+		}
+		if id := idText(e.item["user_id"]); id != "" && e.topicWord(0) == "data_connector" {
+			return contactFacts{id: id}
+		}
 		return e.participant()
 	})
 }
@@ -43,7 +49,7 @@ func (e *evaluation) contactObject() object {
 		return objectOf(e.item["contact"])
 	}
 	switch e.item["type"] {
-	case "contact", "user", "lead":
+	case "contact", "user", "lead", "visitor":
 		return e.item
 	}
 	return nil
@@ -52,9 +58,9 @@ func (e *evaluation) contactObject() object {
 // participant puts together what a conversation or ticket says of its customer. Current
 // payloads list participants with their ids only; e-mail and name stand at the messages.
 func (e *evaluation) participant() contactFacts {
-	holder := e.conversation()
+	holder := e.subjectConversation()
 	if holder == nil {
-		holder = e.ticket()
+		holder = e.subjectTicket()
 	}
 	if holder == nil {
 		return contactFacts{}
@@ -165,7 +171,11 @@ func (e *evaluation) contactRole() any {
 // firstName is the first word of the contact's name. An e-mail address in its place is no
 // name to greet somebody with.
 func (e *evaluation) firstName() any {
-	name, _ := e.value(slotContactName).(string)
+	return firstWord(e.value(slotContactName))
+}
+
+func firstWord(v any) any {
+	name, _ := v.(string)
 	words := strings.Fields(name)
 	if len(words) == 0 || strings.Contains(words[0], "@") {
 		return nil
@@ -182,7 +192,8 @@ func (e *evaluation) location(key, old string) any {
 	return textOf(o[old])
 }
 
-// companyObject is the payload's company, or else the contact's first.
+// companyObject is the payload's company, or else the one of the contact's that the ticket
+// names, or the first.
 func (e *evaluation) companyObject() object {
 	return e.cache.company.get(func() object {
 		if o, ok := e.item["company"].(object); ok {
@@ -191,7 +202,15 @@ func (e *evaluation) companyObject() object {
 		if e.item["type"] == "company" {
 			return e.item
 		}
-		if list := e.companyList(); len(list) > 0 {
+		list := e.companyList()
+		if id := idText(e.subjectTicket()["company_id"]); id != "" {
+			for _, c := range list {
+				if idText(objectOf(c)["id"]) == id {
+					return objectOf(c)
+				}
+			}
+		}
+		if len(list) > 0 {
 			return objectOf(list[0])
 		}
 		return nil
@@ -210,20 +229,11 @@ func (e *evaluation) companyList() []any {
 	})
 }
 
-func (e *evaluation) companyNames() any {
+func (e *evaluation) companyFacts() any {
 	list := e.companyList()
 	out := make([]any, len(list))
 	for i, c := range list {
-		out[i] = companyFacts(objectOf(c))
-	}
-	return out
-}
-
-// companyFacts is a company with the names and types of the schema.
-func companyFacts(c object) object {
-	out := make(object, len(companyFields))
-	for _, f := range companyFields {
-		out[f.name] = f.of(c)
+		out[i] = companyFields.facts(objectOf(c))
 	}
 	return out
 }

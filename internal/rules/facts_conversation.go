@@ -4,10 +4,44 @@ import (
 	"strings"
 )
 
-// conversation is the payload's conversation: the item itself in most topics. In
+// conversation is the conversation that the event is about, or has to do with.
+func (e *evaluation) conversation() object {
+	if c := e.subjectConversation(); c != nil {
+		return c
+	}
+	return e.relatedConversation()
+}
+
+// relatedConversation is the conversation of events about something else: a ticket that is
+// linked to one, a call, the run of a data connector. Only its id is known; the rest is
+// looked up.
+func (e *evaluation) relatedConversation() object {
+	return e.cache.related.get(func() object {
+		id := idText(e.item["conversation_id"])
+		if e.topicWord(0) == "ticket" {
+			id = linkedID(e.ticketValue("linked_objects"), "conversation")
+		}
+		if id == "" {
+			return nil
+		}
+		return object{"id": id}
+	})
+}
+
+// linkedID is the id of the first linked object of a type.
+func linkedID(linked any, kind string) string {
+	for _, v := range listIn(linked, "data") {
+		if o := objectOf(v); o["type"] == kind {
+			return idText(o["id"])
+		}
+	}
+	return ""
+}
+
+// subjectConversation is the payload's conversation: the item itself in most topics. In
 // conversation.contact.attached and its like it is an internal model with few fields, and
 // in conversation.deleted only the id is left.
-func (e *evaluation) conversation() object {
+func (e *evaluation) subjectConversation() object {
 	return e.cache.conversation.get(func() object {
 		switch e.topicWord(0) {
 		case "conversation", "conversation_part":
@@ -64,7 +98,7 @@ func (e *evaluation) fullConversation() object {
 // source is how the conversation began, in both generations.
 func (e *evaluation) source() any {
 	for _, key := range []string{"source", "conversation_message"} {
-		if s, ok := e.conversation()[key].(object); ok {
+		if s, ok := e.subjectConversation()[key].(object); ok {
 			return s
 		}
 	}
@@ -95,8 +129,12 @@ func (e *evaluation) tagNames() any {
 	if c == nil {
 		return nil
 	}
+	return tagNamesIn(e.conversationValue("tags"))
+}
+
+func tagNamesIn(tags any) any {
 	names := []any{}
-	for _, tag := range listIn(e.conversationValue("tags"), "tags", "data") {
+	for _, tag := range listIn(tags, "tags", "data") {
 		if name := textOf(objectOf(tag)["name"]); name != nil {
 			names = append(names, name)
 		}
@@ -116,10 +154,10 @@ func (e *evaluation) tagSet() map[string]struct{} {
 	})
 }
 
-// statistics are the conversation's figures. Their times arrive as ISO texts in webhooks
+// statisticsOf reads the conversation's figures. Their times arrive as ISO texts in webhooks
 // and as Unix seconds from the API; here they are times.
-func (e *evaluation) statistics() any {
-	s, ok := e.conversationValue("statistics").(object)
+func statisticsOf(v any) any {
+	s, ok := v.(object)
 	if !ok {
 		return nil
 	}
@@ -150,7 +188,7 @@ func (e *evaluation) message() message {
 			m.author = e.complete(m.author)
 			return m
 		}
-		source, c := objectOf(e.source()), e.conversation()
+		source, c := objectOf(e.source()), e.subjectConversation()
 		if source == nil && len(e.parts()) == 0 && c != nil {
 			// The payload holds no message at all: read the conversation.
 			if c = e.fullConversation(); c == nil {
@@ -181,7 +219,7 @@ func (e *evaluation) firstMessage(source, conversation object) message {
 func (e *evaluation) customersMessage() (m message, ok bool) {
 	switch e.in.Event.Topic {
 	case "conversation.user.created":
-		m = e.firstMessage(objectOf(e.source()), e.conversation())
+		m = e.firstMessage(objectOf(e.source()), e.subjectConversation())
 		return m, m.author.from() == fromCustomer
 	case "conversation.user.replied", "ticket.contact.replied":
 	default:
@@ -208,14 +246,17 @@ func (e *evaluation) customersMessage() (m message, ok bool) {
 // "assignment" part, one that reopens an "open" part.
 func newestMessage(parts []any) (message, bool) {
 	for i := len(parts) - 1; i >= 0; i-- {
-		part := objectOf(parts[i])
-		body, _ := part["body"].(string)
-		if strings.TrimSpace(body) == "" || part["part_type"] == "note" {
-			continue
+		if part := objectOf(parts[i]); visible(part) {
+			return messageOf(part), true
 		}
-		return messageOf(part), true
 	}
 	return message{}, false
+}
+
+// visible tells whether a part says something to the customer.
+func visible(part object) bool {
+	body, _ := part["body"].(string)
+	return strings.TrimSpace(body) != "" && part["part_type"] != "note"
 }
 
 func messageOf(part object) message {
@@ -224,85 +265,4 @@ func messageOf(part object) message {
 		html: body, author: authorOf(part["author"]),
 		createdAt: timeOf(part["created_at"]), partType: textOf(part["part_type"]),
 	}
-}
-
-// ticket is the payload's ticket: nested in topics about a part, else the item itself.
-func (e *evaluation) ticket() object {
-	return e.cache.ticket.get(func() object {
-		if e.topicWord(0) != "ticket" {
-			return nil
-		}
-		if t, ok := e.item["ticket"].(object); ok {
-			return t
-		}
-		return e.item
-	})
-}
-
-// ticketState is the category of the ticket's state: an object in current payloads, a text
-// in those of older API versions.
-func (e *evaluation) ticketState() any {
-	t := e.ticket()
-	for _, key := range []string{"ticket_state", "state"} {
-		switch v := t[key].(type) {
-		case object:
-			return textOf(v["category"])
-		case string:
-			return textOf(v)
-		}
-	}
-	return nil
-}
-
-func (e *evaluation) ticketStateLabel() any {
-	t := e.ticket()
-	if o, ok := t["ticket_state"].(object); ok {
-		return textOf(o["internal_label"])
-	}
-	return textOf(t["ticket_state_internal_label"])
-}
-
-// previousTicketState is what the newest part says the state was before. One conversion
-// tells "submitted" twice, so comparing the two shows whether anything changed.
-func (e *evaluation) previousTicketState() any {
-	parts := e.parts()
-	if e.ticket() == nil || len(parts) == 0 {
-		return nil
-	}
-	return textOf(objectOf(parts[len(parts)-1])["previous_ticket_state"])
-}
-
-// ticketTypeName is the name of the ticket's type: an object, or only a name in payloads
-// about participants.
-func (e *evaluation) ticketTypeName() any {
-	switch v := e.ticket()["ticket_type"].(type) {
-	case object:
-		return textOf(v["name"])
-	case string:
-		return textOf(v)
-	}
-	return nil
-}
-
-// ticketAttributes are the ticket's own attributes. Payloads about participants wrap each
-// value in an object with its type.
-func (e *evaluation) ticketAttributes() any {
-	t := e.ticket()
-	if o, ok := t["ticket_attributes"].(object); ok {
-		return o
-	}
-	wrapped, ok := t["custom_attributes"].(object)
-	if !ok {
-		return nil
-	}
-	out := make(object, len(wrapped))
-	for key, v := range wrapped {
-		if o, ok := v.(object); ok {
-			if inner, ok := o["value"]; ok {
-				v = inner
-			}
-		}
-		out[key] = v
-	}
-	return out
 }

@@ -35,6 +35,15 @@ func group(name string, fields ...*element) *element {
 	return &element{name: name, fields: fields}
 }
 
+// leaves are the record's fields as leaves of the schema.
+func (r record) leaves(get func(e *evaluation, f field) any) []*element {
+	list := make([]*element, len(r))
+	for i, f := range r {
+		list[i] = leaf(f.name, f.typ, func(e *evaluation) any { return get(e, f) })
+	}
+	return list
+}
+
 // people is an object that says who somebody is.
 func people(name string, get func(e *evaluation) author) *element {
 	return group(name,
@@ -65,10 +74,10 @@ func buildSchema() (map[string]*element, []*element) {
 	roots := []*element{
 		eventElement(), conversationElement(), messageElement(), contactElement(),
 		companyElement(), ticketElement(),
-		people("admin", (*evaluation).teammate),
+		adminElement(),
 		people("actor", (*evaluation).actor),
 		leaf("item", openMap, func(e *evaluation) any { return e.item }),
-		leaf("companies", types.Array(companyType), (*evaluation).companyNames),
+		leaf("companies", types.Array(companyFields.exprType()), (*evaluation).companyFacts),
 	}
 	names := make(map[string]*element, len(roots))
 	var list []*element
@@ -125,6 +134,42 @@ func (e *evaluation) teammate() author {
 	return author{}
 }
 
+// adminElement is the teammate who acted. What only topics about teammates tell is absent
+// in others.
+func adminElement() *element {
+	el := people("admin", (*evaluation).teammate)
+	of := func(name string, typ types.Type, read func(any) any) *element {
+		return leaf(name, typ, func(e *evaluation) any {
+			if e.topicWord(0) != "admin" {
+				return nil
+			}
+			return read(e.item[name])
+		})
+	}
+	el.fields = append(el.fields,
+		of("away_mode_enabled", types.Bool, flagOf),
+		of("away_mode_reassign", types.Bool, flagOf),
+		of("has_inbox_seat", types.Bool, flagOf),
+		of("team_ids", types.Array(types.String), idsOf),
+	)
+	return el
+}
+
+// idsOf reads a list of ids.
+func idsOf(v any) any {
+	list, ok := v.([]any)
+	if !ok {
+		return nil
+	}
+	ids := make([]any, 0, len(list))
+	for _, id := range list {
+		if id := idOf(id); id != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 func eventElement() *element {
 	return group("event",
 		leaf("id", types.String, func(e *evaluation) any { return textOf(e.in.Event.ID) }),
@@ -138,11 +183,6 @@ func eventElement() *element {
 	)
 }
 
-// conversationLeaf is a value that stands in the conversation under one of the keys.
-func conversationLeaf(name string, typ types.Type, read func(any) any, keys ...string) *element {
-	return leaf(name, typ, func(e *evaluation) any { return read(e.conversationValue(keys...)) })
-}
-
 // within is a value inside an object of the conversation.
 func within(name string, typ types.Type, read func(any) any, key string, holders ...string) *element {
 	return leaf(name, typ, func(e *evaluation) any {
@@ -152,33 +192,22 @@ func within(name string, typ types.Type, read func(any) any, key string, holders
 
 func conversationElement() *element {
 	source := []string{"source", "conversation_message"}
-	return group("conversation",
+	fields := []*element{
 		leaf("id", types.String, func(e *evaluation) any { return idOf(e.conversation()["id"]) }),
-		conversationLeaf("state", types.String, textOf, "state"),
-		conversationLeaf("open", types.Bool, flagOf, "open"),
-		conversationLeaf("read", types.Bool, flagOf, "read"),
-		conversationLeaf("title", types.String, textOf, "title"),
-		within("subject", types.String, subjectText, "subject", source...),
-		conversationLeaf("priority", types.String, textOf, "priority"),
-		conversationLeaf("created_at", timeType, timeOf, "created_at"),
-		conversationLeaf("updated_at", timeType, timeOf, "updated_at"),
-		conversationLeaf("waiting_since", timeType, timeOf, "waiting_since"),
-		conversationLeaf("snoozed_until", timeType, timeOf, "snoozed_until"),
 		leaf("tags", types.Array(types.String), (*evaluation).tagNames),
-		conversationLeaf("custom_attributes", openMap, objectOrNil, "custom_attributes"),
 		leaf("admin_assignee_id", types.String, func(e *evaluation) any { return e.assigneeID("admin") }),
 		leaf("team_assignee_id", types.String, func(e *evaluation) any { return e.assigneeID("team") }),
-		conversationLeaf("ai_agent_participated", types.Bool, flagOf, "ai_agent_participated"),
+		leaf("parts", types.Array(partType), (*evaluation).partFacts),
+		leaf("messages", types.Array(partType), (*evaluation).messageFacts),
 		group("source",
 			leaf("type", types.String, func(e *evaluation) any { return textOf(e.sourceValue("type")) }),
 			leaf("delivered_as", types.String, func(e *evaluation) any { return textOf(e.sourceValue("delivered_as")) }),
-			within("subject", types.String, subjectText, "subject", source...),
+			leaf("subject", types.String, func(e *evaluation) any { return subjectOf(e.conversationValue(source...)) }),
 			within("url", types.String, textOf, "url", source...),
 			people("author", func(e *evaluation) author {
 				return e.complete(authorOf(objectOf(e.conversationValue(source...))["author"]))
 			}),
 		),
-		leaf("statistics", openMap, (*evaluation).statistics),
 		group("rating",
 			within("rating", types.Int, numberOf, "rating", "conversation_rating"),
 			within("remark", types.String, textOf, "remark", "conversation_rating"),
@@ -188,7 +217,9 @@ func conversationElement() *element {
 			within("name", types.String, textOf, "sla_name", "sla_applied"),
 			within("status", types.String, textOf, "sla_status", "sla_applied"),
 		),
-	)
+	}
+	more := conversationFields.leaves(func(e *evaluation, f field) any { return f.read(e.conversationValue(f.keys...)) })
+	return group("conversation", append(fields, more...)...)
 }
 
 // sourceValue reads a value of the conversation's source that payloads of the old
@@ -197,9 +228,9 @@ func (e *evaluation) sourceValue(key string) any {
 	return objectOf(e.conversationValue("source"))[key]
 }
 
-// subjectText reads a subject, which is HTML in some payloads.
-func subjectText(v any) any {
-	s, _ := v.(string)
+// subjectOf reads the subject of a conversation's source; it is HTML in some payloads.
+func subjectOf(source any) any {
+	s, _ := objectOf(source)["subject"].(string)
 	return textOf(htmlText(s))
 }
 
@@ -228,89 +259,29 @@ func (e *evaluation) messageExcerpt() any {
 	return textOf(excerpt(text))
 }
 
-// contactLeaf is a value that stands in the contact under one of the keys.
-func contactLeaf(name string, typ types.Type, read func(any) any, keys ...string) *element {
-	return leaf(name, typ, func(e *evaluation) any { return read(e.contactValue(keys...)) })
-}
-
 func contactElement() *element {
-	return group("contact",
+	fields := []*element{
 		leaf("id", types.String, func(e *evaluation) any { return textOf(e.contact().id) }),
-		contactLeaf("external_id", types.String, idOf, "external_id", "user_id"),
 		leaf("role", types.String, (*evaluation).contactRole),
-		contactLeaf("email", types.String, textOf, "email"),
-		contactLeaf("name", types.String, textOf, "name"),
 		leaf("first_name", types.String, (*evaluation).firstName),
-		contactLeaf("phone", types.String, textOf, "phone"),
-		contactLeaf("owner_id", types.String, idOf, "owner_id"),
-		contactLeaf("custom_attributes", openMap, objectOrNil, "custom_attributes"),
-		contactLeaf("created_at", timeType, timeOf, "created_at"),
-		contactLeaf("updated_at", timeType, timeOf, "updated_at"),
-		contactLeaf("signed_up_at", timeType, timeOf, "signed_up_at"),
-		contactLeaf("last_seen_at", timeType, timeOf, "last_seen_at", "last_request_at"),
-		contactLeaf("last_replied_at", timeType, timeOf, "last_replied_at"),
-		contactLeaf("last_contacted_at", timeType, timeOf, "last_contacted_at"),
-		contactLeaf("unsubscribed_from_emails", types.Bool, flagOf, "unsubscribed_from_emails"),
-		contactLeaf("has_hard_bounced", types.Bool, flagOf, "has_hard_bounced"),
-		contactLeaf("marked_email_as_spam", types.Bool, flagOf, "marked_email_as_spam"),
-		contactLeaf("language", types.String, textOf, "language_override", "browser_language"),
-		contactLeaf("browser", types.String, textOf, "browser"),
-		contactLeaf("os", types.String, textOf, "os"),
 		group("location",
 			leaf("country", types.String, func(e *evaluation) any { return e.location("country", "country_name") }),
 			leaf("country_code", types.String, func(e *evaluation) any { return e.location("country_code", "country_code") }),
 			leaf("region", types.String, func(e *evaluation) any { return e.location("region", "region_name") }),
 			leaf("city", types.String, func(e *evaluation) any { return e.location("city", "city_name") }),
 		),
-	)
-}
-
-// companyField is a value of a company, which stands the same in payloads and answers.
-type companyField struct {
-	name string
-	typ  types.Type
-	key  string
-	read func(any) any
-}
-
-func (f companyField) of(c object) any { return f.read(c[f.key]) }
-
-var companyFields = []companyField{
-	{"id", types.String, "id", idOf},
-	{"company_id", types.String, "company_id", idOf},
-	{"name", types.String, "name", textOf},
-	{"plan", types.String, "plan", planName},
-	{"size", types.Int, "size", numberOf},
-	{"website", types.String, "website", textOf},
-	{"industry", types.String, "industry", textOf},
-	{"monthly_spend", types.Float64, "monthly_spend", numberOf},
-	{"session_count", types.Int, "session_count", numberOf},
-	{"user_count", types.Int, "user_count", numberOf},
-	{"created_at", timeType, "created_at", timeOf},
-	{"updated_at", timeType, "updated_at", timeOf},
-	{"last_request_at", timeType, "last_request_at", timeOf},
-	{"custom_attributes", openMap, "custom_attributes", objectOrNil},
-}
-
-var companyType = func() types.Map {
-	m := types.Map{}
-	for _, f := range companyFields {
-		m[f.name] = f.typ
 	}
-	return m
-}()
+	more := contactFields.leaves(func(e *evaluation, f field) any { return f.read(e.contactValue(f.keys...)) })
+	return group("contact", append(fields, more...)...)
+}
 
 func companyElement() *element {
-	fields := make([]*element, len(companyFields))
-	for i, f := range companyFields {
-		fields[i] = leaf(f.name, f.typ, func(e *evaluation) any { return f.of(e.companyObject()) })
-	}
-	return group("company", fields...)
+	return group("company", companyFields.leaves(func(e *evaluation, f field) any { return f.of(e.companyObject()) })...)
 }
 
 // ticketLeaf is a value that stands in the ticket.
 func ticketLeaf(name string, typ types.Type, read func(any) any, key string) *element {
-	return leaf(name, typ, func(e *evaluation) any { return read(e.ticket()[key]) })
+	return leaf(name, typ, func(e *evaluation) any { return read(e.ticketValue(key)) })
 }
 
 func ticketElement() *element {
@@ -320,7 +291,7 @@ func ticketElement() *element {
 		})
 	}
 	return group("ticket",
-		ticketLeaf("id", types.String, idOf, "id"),
+		leaf("id", types.String, func(e *evaluation) any { return idOf(e.ticket()["id"]) }),
 		ticketLeaf("ticket_id", types.String, idOf, "ticket_id"),
 		attribute("title", "_default_title_"),
 		attribute("description", "_default_description_"),
