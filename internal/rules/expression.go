@@ -136,7 +136,8 @@ func (x *expression) value() (fn, bool) {
 	if node == nil {
 		return nil, false
 	}
-	if k := node.Nature().Kind; k == reflect.Map || k == reflect.Func {
+	nat := node.Nature()
+	if k := nat.Kind; k == reflect.Map || k == reflect.Func || k == reflect.Struct && nat.Type != timeNature {
 		x.problem(node, "rules/type", "", "%s is %s, which cannot be shown as text", shorten(node.String()), typeWord(node.Nature().String()))
 		return nil, false
 	}

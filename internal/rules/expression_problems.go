@@ -3,11 +3,15 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker/nature"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
@@ -213,15 +217,11 @@ func (x *expression) unknownField(where span, m *ast.MemberNode, name, message s
 	}
 	base := m.Node.Nature()
 	owner := shorten(m.Node.String())
-	if base.TypeData == nil || base.Fields == nil {
+	known := fieldNames(base)
+	if known == nil {
 		x.report(where, "rules/unknown-field", "", "%s is %s and has no fields", owner, typeWord(base.String()))
 		return true
 	}
-	known := make([]string, 0, len(base.Fields))
-	for field := range base.Fields {
-		known = append(known, field)
-	}
-	slices.Sort(known)
 	hint := didYouMean(name, known)
 	if hint == "" && slices.Contains(known, "custom_attributes") {
 		hint = fmt.Sprintf("your own attributes are in %s.custom_attributes", owner)
@@ -233,6 +233,23 @@ func (x *expression) unknownField(where span, m *ast.MemberNode, name, message s
 	x.report(where, "rules/unknown-field", hint, "%s has no field %q", owner, name)
 	return true
 }
+
+// fieldNames are the names of an object's fields; nil when it is no object.
+func fieldNames(n *nature.Nature) []string {
+	var names []string
+	switch {
+	case n.Kind == reflect.Struct && n.Type != timeNature:
+		for field := range n.Type.Fields() {
+			names = append(names, field.Tag.Get("expr"))
+		}
+	case n.TypeData != nil && n.Fields != nil:
+		names = slices.AppendSeq(make([]string, 0, len(n.Fields)), maps.Keys(n.Fields))
+	}
+	slices.Sort(names)
+	return names
+}
+
+var timeNature = reflect.TypeFor[time.Time]()
 
 // mismatch reports an operator between things that it is not for.
 func (x *expression) mismatch(where span, n *ast.BinaryNode) {
@@ -285,7 +302,7 @@ func typeWord(goType string) string {
 	switch {
 	case strings.HasPrefix(goType, "[]"):
 		return "a list"
-	case strings.HasPrefix(goType, "map["):
+	case strings.HasPrefix(goType, "map["), strings.HasPrefix(goType, "struct {"):
 		return "an object"
 	case strings.HasPrefix(goType, "func("):
 		return "a function"

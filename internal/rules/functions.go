@@ -42,6 +42,9 @@ func init() {
 		"has_tag":       {typ: anyOf, compile: asValue(compileHasTag), test: compileHasTag},
 		"mentions":      {typ: anyOf, compile: asValue(compileMentions), test: compileMentions},
 	}
+	for _, s := range searches {
+		functions[string(s.kind)] = s.function()
+	}
 }
 
 func asValue(compile func(*compiler, *ast.CallNode) test) func(*compiler, *ast.CallNode) fn {

@@ -100,3 +100,5 @@ rules:
 		t.Errorf("%q, %q, asked %v", a.Reason, b.Reason, l.asked)
 	}
 }
+
+var errTest = errors.New("no answer")
