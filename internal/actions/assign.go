@@ -20,6 +20,7 @@ import (
 type assign struct{ repeatable }
 
 type assignSpec struct {
+	onConversations
 	to   string // team, admin or nobody
 	name Text   // nil for nobody
 }

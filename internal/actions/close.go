@@ -20,6 +20,7 @@ import (
 type closing struct{}
 
 type closeSpec struct {
+	onConversations
 	reply *body // may be nil
 }
 

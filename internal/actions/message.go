@@ -16,6 +16,7 @@ import (
 
 // messageSpec is a reply or a note as a rules file says it.
 type messageSpec struct {
+	onConversations
 	kind string
 	body *body
 }
@@ -30,7 +31,7 @@ func parseMessage(kind string, n *yaml.Node, d Decoder) Spec {
 	what := "the text of " + kind
 	if n.Kind != yaml.MappingNode {
 		if b := parseBody(n, d, what); b != nil {
-			return &messageSpec{kind, b}
+			return &messageSpec{kind: kind, body: b}
 		}
 		return nil
 	}
@@ -45,7 +46,7 @@ func parseMessage(kind string, n *yaml.Node, d Decoder) Spec {
 	if b == nil {
 		return nil
 	}
-	return &messageSpec{kind, b}
+	return &messageSpec{kind: kind, body: b}
 }
 
 // Plan renders the text.

@@ -12,7 +12,7 @@ import (
 //   - open
 type open struct{ repeatable }
 
-type openSpec struct{}
+type openSpec struct{ onConversations }
 
 // Name is "open".
 func (open) Name() string { return "open" }

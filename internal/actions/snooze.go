@@ -18,6 +18,7 @@ import (
 type snooze struct{ repeatable }
 
 type snoozeSpec struct {
+	onConversations
 	d       time.Duration
 	written string
 }
@@ -76,7 +77,7 @@ func parseSnooze(n *yaml.Node, d Decoder) Spec {
 		d.Problem(n, CodeParameter, "", "a snooze may last %s at most", longestNapIs)
 		return nil
 	}
-	return &snoozeSpec{for_, written}
+	return &snoozeSpec{d: for_, written: written}
 }
 
 // duration reads 30m, 2h, 1d, 1w and sums of these such as 1d12h.

@@ -18,6 +18,7 @@ type tag struct{ repeatable }
 
 // tagSpec is tag or untag as a rules file says it.
 type tagSpec struct {
+	onConversations
 	kind  string
 	names []Text
 }

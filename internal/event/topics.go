@@ -23,14 +23,14 @@ const (
 	KindCompany      = "company"
 	KindTicket       = "ticket"
 	KindAdmin        = "admin"
-	KindOther        = "other" // anything else, such as article/7 or ping/
+	KindOther        = "other" // anything else, such as article/7, or not known
 )
 
-// SubjectKind tells what the events of a known topic are about; it is empty for topics that
+// SubjectKind tells what the events of a topic are about. It is KindOther for topics that
 // nobody has heard of, which may be about anything.
 func SubjectKind(topic string) string {
 	if !KnownTopic(topic) {
-		return ""
+		return KindOther
 	}
 	switch first, _, _ := strings.Cut(topic, "."); first {
 	case "conversation", "conversation_part":

@@ -11,7 +11,7 @@ import (
 var typicalTopics = []string{
 	"conversation.user.created", "conversation.user.replied", "conversation.admin.replied",
 	"conversation.admin.assigned", "conversation.admin.closed", "conversation.admin.noted",
-	"conversation.rating.added", "contact.user.updated", "ticket.created", "ticket.state.updated",
+	"conversation.rating.added", "conversation.admin.snoozed", "conversation.admin.opened", "conversation.read",
 }
 
 // typicalRules writes n rules as teams write them: words in the message, regular

@@ -115,7 +115,7 @@ func TestEvaluate_reasons(t *testing.T) {
 func TestEvaluate_decision(t *testing.T) {
 	rs := mustParse(t, header+
 		ruleText("first", "if: conversation.open; then: [{tag: [A, '{{ contact.first_name }}']}, {assign: {team: Finance}}, {note: 'By {{ rule.name }}: {{ message.text }}'}]")+
-		ruleText("elsewhere", "when: contact.user.updated")+
+		ruleText("elsewhere", "when: conversation.read")+
 		ruleText("second", "state: shadow; then: [{close: {reply: Bye}}]")+
 		ruleText("third", "when: conversation.*; then: [{snooze: 2h}]"))
 	ev := edited(t, conversationReplied, func(_, item object) {
@@ -524,7 +524,7 @@ func TestEvaluate_unreadable_payload(t *testing.T) {
 
 // Actions are for conversations; on other events the rule fails and says so.
 func TestEvaluate_action_on_another_subject(t *testing.T) {
-	rs := mustParse(t, header+ruleText("r", "when: contact.user.updated"))
+	rs := mustParse(t, header+ruleText("r", "when: [conversation.user.created, contact.user.updated]"))
 	if o := outcome(t, evaluate(t, rs, input(t, "contact_user_updated.json")), "r"); o.Verdict != Failed || !strings.Contains(o.Reason, "conversation") {
 		t.Error(said(o))
 	}

@@ -32,6 +32,7 @@ type rule struct {
 type plannedSpec struct {
 	kind string
 	spec actions.Spec
+	at   *yaml.Node // where the file names the kind
 }
 
 // The states of a rule.
@@ -80,6 +81,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		return nil
 	}
 	has := map[string]bool{}
+	var once *yaml.Node
 	key := func(name string, read func(*yaml.Node)) func(*yaml.Node) {
 		return func(n *yaml.Node) {
 			has[name] = true
@@ -94,7 +96,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		"none":    func(n *yaml.Node) { r.condition.none = p.readClauses(n, "none") },
 		"then":    key("then", func(n *yaml.Node) { r.actions = p.readActions(n) }),
 		"stop":    func(n *yaml.Node) { r.stop = p.readFlag(n) },
-		"once":    func(n *yaml.Node) { r.onceFor, _ = p.choice(n, onceConversation, onceContact) },
+		"once":    func(n *yaml.Node) { once = n; r.onceFor, _ = p.choice(n, onceConversation, onceContact) },
 		"state":   func(n *yaml.Node) { r.state, _ = p.choice(n, stateLive, stateShadow, stateOff) },
 		"because": func(n *yaml.Node) { r.because, _ = p.word(n, "a text that says why") },
 		"from": func(n *yaml.Node) {
@@ -107,6 +109,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 			p.missingKey(n, name)
 		}
 	}
+	p.checkSubjects(r, once)
 	return r
 }
 
@@ -207,7 +210,7 @@ func (p *loader) readActions(n *yaml.Node) []plannedSpec {
 			continue
 		}
 		if spec := p.readAction(name, value); spec != nil {
-			list = append(list, plannedSpec{name.Value, spec})
+			list = append(list, plannedSpec{name.Value, spec, name})
 		}
 	}
 	return list

@@ -1,0 +1,74 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/event"
+)
+
+// subjectKinds are all kinds of subject.
+var subjectKinds = []string{
+	event.KindConversation, event.KindContact, event.KindCompany, event.KindTicket, event.KindAdmin, event.KindOther,
+}
+
+// SubjectKinds tells what the events of a rule may be about, from its `when`: topics, exact
+// or with *. With event.KindOther among them they may be about anything; else what an action
+// needs and is not there can never be.
+func SubjectKinds(when []string) []string {
+	may := map[string]bool{}
+	for _, text := range when {
+		p, err := parsePattern(text)
+		if err != nil || !p.known() {
+			may[event.KindOther] = true
+			continue
+		}
+		for _, topic := range event.Topics() {
+			if p.matches(topic) {
+				may[event.SubjectKind(topic)] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(subjectKinds), func(kind string) bool { return !may[kind] })
+}
+
+// checkSubjects reports what a rule wants of things that its events are never about. once is
+// where the rule says so.
+func (p *loader) checkSubjects(r *rule, once *yaml.Node) {
+	when := make([]string, len(r.topics))
+	for i, topic := range r.topics {
+		when[i] = topic.text
+	}
+	kinds := SubjectKinds(when)
+	if len(kinds) == 0 || slices.Contains(kinds, event.KindOther) {
+		return
+	}
+	hint := "its events are about " + plural(kinds)
+	never := func(wanted []string) bool {
+		return !slices.ContainsFunc(wanted, func(kind string) bool { return slices.Contains(kinds, kind) })
+	}
+	for _, a := range r.actions {
+		if limited, ok := a.spec.(actions.Restricted); ok && never(limited.Subjects()) {
+			p.Problem(a.at, "rules/subject", hint, "%s acts on %s, and no topic of this rule is about one",
+				a.kind, plural(limited.Subjects()))
+		}
+	}
+	if r.onceFor == onceConversation && never([]string{event.KindConversation, event.KindTicket}) {
+		p.Problem(once, "rules/subject", hint, "no topic of this rule is about a conversation or ticket")
+	}
+}
+
+// plural names kinds of subject, such as "contacts and companies".
+func plural(kinds []string) string {
+	words := make([]string, len(kinds))
+	for i, kind := range kinds {
+		words[i] = kind + "s"
+		if kind == event.KindCompany {
+			words[i] = "companies"
+		}
+	}
+	return strings.Join(words, " and ")
+}
