@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/pprof"
@@ -32,6 +33,7 @@ type serveCmd struct {
 	MaxAttempts int           `help:"Attempts at an action before it is a dead letter." default:"40" env:"SWITCHBOARD_MAX_ATTEMPTS"`
 	Settle      time.Duration `help:"Time after which an action in doubt is read back; longer than a call may take." default:"25s" env:"SWITCHBOARD_SETTLE"`
 	Retention   time.Duration `help:"How long events are kept; 0 keeps them for ever." default:"720h" env:"SWITCHBOARD_RETENTION"`
+	HTTPAllow   []string      `name:"http-allow" help:"Private networks that http actions may reach, such as 10.1.0.0/16." env:"SWITCHBOARD_HTTP_ALLOW" placeholder:"CIDR"`
 	Grace       time.Duration `help:"Time allowed for a clean stop." default:"20s" env:"SWITCHBOARD_GRACE"`
 
 	SingleCommits bool   `help:"Commit every write by itself, to compare with group commit." hidden:""`
@@ -47,6 +49,7 @@ func (*serveCmd) Help() string {
   INTERCOM_ACCESS_TOKEN    access token of your app
   INTERCOM_CLIENT_SECRET   client secret of your app; several separated by commas while rotating
   SWITCHBOARD_ADMIN_TOKEN  for the console; required when it does not listen on loopback
+  SWITCHBOARD_HTTP_SECRET  signs what http actions send; required when a rule has one
 
 Examples:
   INTERCOM_ACCESS_TOKEN=... INTERCOM_CLIENT_SECRET=... switchboard serve --rules rules/
@@ -155,12 +158,15 @@ func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
 	token, err1 := secret("INTERCOM_ACCESS_TOKEN")
 	signing, err2 := secret("INTERCOM_CLIENT_SECRET")
 	admin, err3 := secret("SWITCHBOARD_ADMIN_TOKEN")
-	if err := errors.Join(err1, err2, err3); err != nil {
+	posting, err4 := secret("SWITCHBOARD_HTTP_SECRET")
+	allow, err5 := networks(c.HTTPAllow)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return app.Options{}, err
 	}
 	o := app.Options{
 		Database: c.Database, Rules: c.Rules, Listen: c.Listen, AdminListen: c.AdminListen,
 		AdminToken: admin, Token: token, Secrets: splitSecrets(signing), BaseURL: base,
+		HTTPSecret: posting, HTTPAllow: allow,
 		MaxBody: c.MaxBody, Concurrency: c.Concurrency, Share: c.BudgetShare, MaxAttempts: c.MaxAttempts,
 		SingleCommits: c.SingleCommits, Settle: c.Settle, Retention: c.Retention, Version: version(), Logger: log,
 	}
@@ -168,6 +174,23 @@ func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
 		return o, errors.New("budget-share, concurrency, max-attempts, max-body, settle and grace must be more than 0")
 	}
 	return o, o.Validate()
+}
+
+// networks reads networks in CIDR notation, or single addresses.
+func networks(list []string) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, text := range list {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			prefixes = append(prefixes, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("http-allow %q: write a network such as 10.1.0.0/16, or an address", text)
+		}
+		prefixes = append(prefixes, p.Masked())
+	}
+	return prefixes, nil
 }
 
 // secret reads NAME from the environment, or from the file that NAME_FILE names.

@@ -22,6 +22,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
@@ -33,6 +34,9 @@ type Facts any
 type Text interface {
 	// Render fills in the expressions.
 	Render(f Facts) (string, error)
+	// Value is the value of the expression when the text is one expression and nothing else,
+	// so that a number stays a number; otherwise it is what Render gives.
+	Value(f Facts) (any, error)
 	// Constant returns the text when it holds no expression.
 	Constant() (string, bool)
 	// Source is the text as written in the file.
@@ -49,6 +53,8 @@ type Decoder interface {
 	// Fields visits a mapping in file order. It reports unknown and repeated keys, and
 	// values that are not a mapping.
 	Fields(n *yaml.Node, known map[string]func(*yaml.Node))
+	// Counters are the counters that settings.counters declares.
+	Counters() []CounterSpec
 }
 
 // Problem codes of this package.
@@ -95,14 +101,24 @@ type Plan struct {
 	Facts Facts
 	// Now is the time of the decision, from which durations count.
 	Now time.Time
-	// Subject is what the event is about, such as "conversation/123".
-	Subject string
+	// Event is what the decision is about. Its payload is not for actions: what they say comes
+	// from the facts.
+	Event event.Event
+	// Rule is the name of the rule that runs, and Index the place of the action in it.
+	Rule  string
+	Index int
+	// Contact gives the id of the contact whom the event concerns, or says that it names none.
+	Contact func() (string, error)
 }
 
 // Env is what actions are performed with.
 type Env struct {
 	Client    *intercom.Client
 	Directory *intercom.Directory
+	// Poster sends the http actions; nil refuses them.
+	Poster *Poster
+	// Counters counts for the count actions; nil refuses them.
+	Counters *Counters
 }
 
 // Call is one action to perform.

@@ -79,7 +79,7 @@ func (assign) Parse(n *yaml.Node, d Decoder) Spec {
 
 // Plan renders the name.
 func (s *assignSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID("assign", p.Subject); err != nil {
+	if _, err := conversationID("assign", p.Event.Subject); err != nil {
 		return nil, err
 	}
 	if s.name == nil {

@@ -52,7 +52,7 @@ func (closing) Parse(n *yaml.Node, d Decoder) Spec {
 
 // Plan renders the reply.
 func (s *closeSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID("close", p.Subject); err != nil {
+	if _, err := conversationID("close", p.Event.Subject); err != nil {
 		return nil, err
 	}
 	if s.reply == nil {

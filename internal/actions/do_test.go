@@ -230,10 +230,10 @@ func TestDo_snooze_whose_time_has_passed_does_nothing(t *testing.T) {
 }
 
 func TestDo_other_subjects_are_refused_without_a_call(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range []string{"assign", "close", "note", "open", "reply", "snooze"} {
 		k, _ := Lookup(name)
 		a := newAPI()
-		_, err := k.Do(t.Context(), a.env(t), Call{Subject: "ticket/7", Params: json.RawMessage(`{"tags":["x"],"body":"x","until":4000000000,"nobody":true}`)})
+		_, err := k.Do(t.Context(), a.env(t), Call{Subject: "company/7", Params: json.RawMessage(`{"tags":["x"],"body":"x","until":4000000000,"nobody":true}`)})
 		if intercom.ClassOf(err) != intercom.Permanent || len(a.calls) > 0 {
 			t.Errorf("%s: %v after %q", name, err, a.calls)
 		}

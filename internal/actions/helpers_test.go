@@ -15,6 +15,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
@@ -98,6 +99,22 @@ func parse(t *testing.T, src string) (kind Kind, spec Spec, problems []string) {
 	return kind, spec, d.problems
 }
 
+// Value is like Render: facts are texts.
+func (t text) Value(f Facts) (any, error) { return t.Render(f) }
+
+// Counters are two that a rules file might declare.
+func (d *decoder) Counters() []CounterSpec {
+	return []CounterSpec{{Name: "plain"}, {Name: "refunds", Labels: []string{"plan", "team"}}}
+}
+
+func planOf(facts map[string]string, subject string) Plan {
+	return Plan{
+		Facts: facts, Now: planTime, Rule: "a rule", Index: 2,
+		Event:   event.Event{ID: "notif_1", Topic: "conversation.user.created", Workspace: "ws", Subject: subject},
+		Contact: func() (string, error) { return "c9", nil },
+	}
+}
+
 var planTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 // plan parses and plans an action on a conversation.
@@ -107,7 +124,7 @@ func plan(t *testing.T, src string, facts map[string]string) (Kind, json.RawMess
 	if len(problems) > 0 || spec == nil {
 		t.Fatalf("%s: problems %q", src, problems)
 	}
-	params, err := spec.Plan(Plan{Facts: facts, Now: planTime, Subject: "conversation/77"})
+	params, err := spec.Plan(planOf(facts, "conversation/77"))
 	return kind, params, err
 }
 

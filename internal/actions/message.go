@@ -51,7 +51,7 @@ func parseMessage(kind string, n *yaml.Node, d Decoder) Spec {
 
 // Plan renders the text.
 func (s *messageSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID(s.kind, p.Subject); err != nil {
+	if _, err := conversationID(s.kind, p.Event.Subject); err != nil {
 		return nil, err
 	}
 	html, err := s.body.render("the text of "+s.kind, p.Facts)

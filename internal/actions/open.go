@@ -28,7 +28,7 @@ func (open) Parse(n *yaml.Node, d Decoder) Spec {
 
 // Plan checks the subject.
 func (openSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID("open", p.Subject); err != nil {
+	if _, err := conversationID("open", p.Event.Subject); err != nil {
 		return nil, err
 	}
 	return encodeParams(struct{}{})

@@ -9,6 +9,8 @@ import (
 var kinds = []Kind{
 	assign{},
 	closing{},
+	count{},
+	post{},
 	note{},
 	open{},
 	reply{},
@@ -18,7 +20,7 @@ var kinds = []Kind{
 }
 
 // notYet are the kinds that are planned but not in this version.
-var notYet = []string{"company", "contact", "count", "event", "http", "message", "set", "ticket"}
+var notYet = []string{"company", "contact", "event", "message", "set", "ticket"}
 
 // Lookup finds a kind by its name.
 func Lookup(name string) (Kind, bool) {

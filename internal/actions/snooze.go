@@ -111,7 +111,7 @@ func duration(s string) (time.Duration, bool) {
 
 // Plan makes the duration a time.
 func (s *snoozeSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID("snooze", p.Subject); err != nil {
+	if _, err := conversationID("snooze", p.Event.Subject); err != nil {
 		return nil, err
 	}
 	return encodeParams(snoozeParams{p.Now.Add(s.d).Unix()})

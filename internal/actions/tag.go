@@ -60,7 +60,7 @@ func parseTags(kind string, n *yaml.Node, d Decoder) Spec {
 
 // Plan renders the names, each once.
 func (s *tagSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID(s.kind, p.Subject); err != nil {
+	if _, err := conversationID(s.kind, p.Event.Subject); err != nil {
 		return nil, err
 	}
 	var params tagParams

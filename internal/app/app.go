@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ import (
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 	"switchboard/internal/queue"
+	"switchboard/internal/rules"
 	"switchboard/internal/store"
 	"switchboard/internal/webhook"
 )
@@ -53,6 +55,9 @@ type Options struct {
 	BaseURL string   // Intercom's API
 	HTTP    *http.Client
 	Timeout time.Duration // of a call to Intercom
+
+	HTTPSecret string         // signs what http actions send; required when a rule has one
+	HTTPAllow  []netip.Prefix // private networks that http actions may reach
 
 	MaxBody     int64         // bytes of a notification
 	Concurrency int           // subjects whose actions run at once
@@ -80,6 +85,8 @@ type App struct {
 	budget    *intercom.MemoryBudget
 	client    *intercom.Client
 	directory *intercom.Directory
+	poster    *actions.Poster
+	counters  *actions.Counters
 	engine    *engine.Engine
 	queue     *queue.Queue
 	intake    *webhook.Handler
@@ -124,7 +131,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		a.loadRules, a.openStore, a.connectIntercom, a.buildLoops, a.buildServers, a.listen,
+		a.loadRules, a.openStore, a.connectIntercom, a.buildOutlets, a.buildLoops, a.buildServers, a.listen,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -140,9 +147,21 @@ func (a *App) onStop(name string, fn func(context.Context) error) {
 func (a *App) component(name string) *slog.Logger { return a.log.With("component", name) }
 
 func (a *App) loadRules(context.Context) error {
-	l, err := newRuleLoader(a.o.Rules, a.component("rules"), a.registry)
+	l, err := newRuleLoader(a.o.Rules, a.lacking, a.component("rules"), a.registry)
 	a.rules = l
 	return err
+}
+
+// lacking refuses rules that send signed JSON when there is nothing to sign it with.
+func (a *App) lacking(rs *rules.Ruleset) []diag.Problem {
+	file, line, column, uses := rs.FirstUse("http")
+	if !uses || a.o.HTTPSecret != "" {
+		return nil
+	}
+	return []diag.Problem{{
+		File: file, Line: line, Column: column, EndColumn: column + len("http"), Severity: diag.Error, Code: "rules/http-secret",
+		Message: "http needs a secret to sign with", Hint: "set SWITCHBOARD_HTTP_SECRET, and give it to the receiver",
+	}}
 }
 
 func (a *App) openStore(ctx context.Context) error {
@@ -171,9 +190,17 @@ func (a *App) connectIntercom(context.Context) error {
 	return nil
 }
 
+func (a *App) buildOutlets(context.Context) (err error) {
+	a.poster, err = actions.NewPoster(actions.PosterOptions{
+		Secret: a.o.HTTPSecret, Allow: a.o.HTTPAllow, UserAgent: "switchboard/" + a.o.Version,
+	})
+	a.counters = actions.NewCounters()
+	return errors.Join(err, a.registry.Register(a.counters))
+}
+
 func (a *App) buildLoops(context.Context) error {
 	a.queue = queue.New(queue.Options{
-		Store: a.store, Env: &actions.Env{Client: a.client, Directory: a.directory},
+		Store: a.store, Env: &actions.Env{Client: a.client, Directory: a.directory, Poster: a.poster, Counters: a.counters},
 		Ready: a.ready, Concurrency: a.o.Concurrency, MaxAttempts: a.o.MaxAttempts, Settle: a.o.Settle,
 		Logger: a.component("queue"), Registerer: a.registry,
 	})
@@ -181,8 +208,11 @@ func (a *App) buildLoops(context.Context) error {
 		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.ready, a.o.KeepFacts),
 		Planned: a.queue.Nudge, Logger: a.component("engine"), Registerer: a.registry,
 	})
-	a.engine.SetRules(a.rules.Current())
-	a.rules.onChange = a.engine.SetRules
+	a.rules.onChange = func(rs *rules.Ruleset) {
+		a.counters.Declare(rs.Counters())
+		a.engine.SetRules(rs)
+	}
+	a.rules.onChange(a.rules.Current())
 	return nil
 }
 

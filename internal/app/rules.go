@@ -24,6 +24,8 @@ type ruleLoader struct {
 	paths    []string
 	log      *slog.Logger
 	onChange func(*rules.Ruleset)
+	// lacking tells what this process lacks to run the rules.
+	lacking func(*rules.Ruleset) []diag.Problem
 
 	current  atomic.Pointer[rules.Ruleset]
 	loadedAt atomic.Pointer[time.Time]
@@ -38,10 +40,10 @@ type ruleLoader struct {
 }
 
 // newRuleLoader loads the rules for the first time; a file with errors is refused.
-func newRuleLoader(paths []string, log *slog.Logger, reg prometheus.Registerer) (*ruleLoader, error) {
+func newRuleLoader(paths []string, lacking func(*rules.Ruleset) []diag.Problem, log *slog.Logger, reg prometheus.Registerer) (*ruleLoader, error) {
 	f := promauto.With(reg)
 	l := &ruleLoader{
-		paths: paths, log: log, onChange: func(*rules.Ruleset) {},
+		paths: paths, log: log, onChange: func(*rules.Ruleset) {}, lacking: lacking,
 		reloads: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchboard_rules_reloads_total", Help: "Times the rules were read again, by result.",
 		}, []string{"result"}),
@@ -56,13 +58,25 @@ func newRuleLoader(paths []string, log *slog.Logger, reg prometheus.Registerer) 
 		l.reloads.WithLabelValues(result)
 	}
 	l.loaded = fingerprint(paths)
-	rs, problems := rules.Load(paths)
+	rs, problems := l.load()
 	if rs == nil {
 		return nil, &RulesError{Problems: problems}
 	}
 	l.warn(problems)
 	l.use(rs)
 	return l, nil
+}
+
+// load reads the files; the ruleset is nil when it cannot be used.
+func (l *ruleLoader) load() (*rules.Ruleset, []diag.Problem) {
+	rs, problems := rules.Load(l.paths)
+	if rs == nil {
+		return nil, problems
+	}
+	if lacking := l.lacking(rs); len(lacking) > 0 {
+		return nil, append(problems, lacking...)
+	}
+	return rs, problems
 }
 
 // Current is the ruleset in use.
@@ -83,7 +97,7 @@ func (l *ruleLoader) reload() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.loaded = fingerprint(l.paths)
-	rs, problems := rules.Load(l.paths)
+	rs, problems := l.load()
 	if rs == nil {
 		l.rejected.Store(&problems)
 		l.succeeded.Set(0)

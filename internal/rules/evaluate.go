@@ -238,8 +238,10 @@ func (e *evaluation) seen(rule, key string) (bool, error) {
 // plan makes the actions concrete: all of them or none.
 func (rs *Ruleset) plan(e *evaluation, r *rule) ([]Planned, error) {
 	planned := make([]Planned, 0, len(r.actions))
-	for _, a := range r.actions {
-		params, err := a.spec.Plan(actions.Plan{Facts: e, Now: e.now(), Subject: e.in.Event.Subject})
+	for i, a := range r.actions {
+		params, err := a.spec.Plan(actions.Plan{
+			Facts: e, Now: e.now(), Event: e.in.Event, Rule: r.name, Index: i, Contact: e.contactID,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("then: %s: %w", a.kind, err)
 		}
@@ -248,4 +250,16 @@ func (rs *Ruleset) plan(e *evaluation, r *rule) ([]Planned, error) {
 		})
 	}
 	return planned, nil
+}
+
+// contactID is the id of the contact whom the event concerns.
+func (e *evaluation) contactID() (id string, err error) {
+	failure := guard(func() { id = e.contact().id })
+	switch {
+	case failure != nil:
+		return "", failure
+	case id == "":
+		return "", errors.New("the event does not name a contact")
+	}
+	return id, nil
 }

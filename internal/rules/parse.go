@@ -22,11 +22,12 @@ type loader struct {
 	config   *conf.Config
 	lists    map[string]*list
 
-	admin   string
-	adminAt string            // the file that says it
-	names   map[string]string // of rules: where each is
-	rules   []*rule
-	refused map[*yaml.Node]bool // nodes about which enough was said
+	admin    string
+	adminAt  string // the file that says it
+	counters []actions.CounterSpec
+	names    map[string]string // of rules: where each is
+	rules    []*rule
+	refused  map[*yaml.Node]bool // nodes about which enough was said
 }
 
 var _ actions.Decoder = (*loader)(nil)
@@ -72,7 +73,7 @@ func Parse(files []Source) (*Ruleset, []diag.Problem) {
 	if diag.HasErrors(p.problems) {
 		return nil, p.problems
 	}
-	return newRuleset(files, p.rules, p.admin), p.problems
+	return newRuleset(files, p.rules, p.admin, p.counters), p.problems
 }
 
 // topLevel reads the keys of a file.
@@ -113,6 +114,7 @@ func (p *loader) readSettings(n *yaml.Node) {
 			}
 			p.admin, p.adminAt = admin, p.file.name
 		},
+		"counters": p.readCounters,
 	}, []string{"breaker", "calendars"})
 }
 

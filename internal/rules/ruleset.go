@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"switchboard/internal/actions"
 	"switchboard/internal/event"
 )
 
@@ -16,11 +17,12 @@ type Ruleset struct {
 	rules []*rule
 	// byTopic are the rules that listen to each known topic, so that an event costs nothing
 	// for the rules that do not.
-	byTopic map[string][]*rule
+	byTopic  map[string][]*rule
+	counters []actions.CounterSpec
 }
 
-func newRuleset(files []Source, rules []*rule, admin string) *Ruleset {
-	rs := &Ruleset{hash: hashOf(files), admin: admin, rules: rules, byTopic: map[string][]*rule{}}
+func newRuleset(files []Source, rules []*rule, admin string, counters []actions.CounterSpec) *Ruleset {
+	rs := &Ruleset{hash: hashOf(files), admin: admin, counters: counters, rules: rules, byTopic: map[string][]*rule{}}
 	topics := event.Topics()
 	for _, r := range rules {
 		for _, p := range r.topics {
@@ -73,6 +75,21 @@ func (rs *Ruleset) Hash() string { return rs.hash }
 // Admin refers to the teammate that actions act as (settings.admin): an e-mail address, a
 // name or an id; empty when the rules do not say.
 func (rs *Ruleset) Admin() string { return rs.admin }
+
+// Counters are the counters that the rules declare, for actions.Counters.
+func (rs *Ruleset) Counters() []actions.CounterSpec { return rs.counters }
+
+// FirstUse tells where the first action of a kind is; ok is false when there is none.
+func (rs *Ruleset) FirstUse(kind string) (file string, line, column int, ok bool) {
+	for _, r := range rs.rules {
+		for _, a := range r.actions {
+			if a.kind == kind && r.state != stateOff {
+				return r.file, a.at.Line, a.at.Column, true
+			}
+		}
+	}
+	return "", 0, 0, false
+}
 
 // Wants tells whether any rule listens to the topic.
 func (rs *Ruleset) Wants(topic string) bool { return len(rs.rulesFor(topic)) > 0 }

@@ -81,6 +81,20 @@ func (t *template) Render(f actions.Facts) (string, error) {
 	return b.String(), nil
 }
 
+// Value is the value of the one expression that the text consists of, or else the text.
+func (t *template) Value(f actions.Facts) (any, error) {
+	e, ok := f.(*evaluation)
+	if !ok || len(t.pieces) != 1 || t.pieces[0].value == nil {
+		return t.Render(f)
+	}
+	var v any
+	err := guard(func() {
+		e.scopes = e.scopes[:0]
+		v = t.pieces[0].value(e)
+	})
+	return v, err
+}
+
 // display is a value as people read it. Nothing is an empty text.
 func display(v any) (string, error) {
 	switch v := v.(type) {
