@@ -3,6 +3,7 @@ package intercom
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"time"
 )
@@ -110,13 +111,7 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 		AdminAssigneeID: w.AdminAssigneeID, TeamAssigneeID: w.TeamAssigneeID,
 		CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt, SnoozedUntil: w.SnoozedUntil,
 	}
-	var total struct {
-		Count int `json:"total_count"`
-	}
-	if decode(w.Parts, &total) == nil {
-		c.TotalParts = total.Count
-	}
-	c.TotalParts = max(c.TotalParts, len(c.Parts))
+	c.TotalParts = max(totalOf(w.Parts), len(c.Parts))
 	c.fillOld(w.OldSource, w.OldUser, w.OldAssignee)
 	return nil
 }
@@ -231,4 +226,96 @@ func (c *Client) Assign(ctx context.Context, id string, r AssignRequest) (*Conve
 	return c.addPart(ctx, partsEndpoint, id, part{
 		MessageType: "assignment", Type: r.Type, AdminID: r.AdminID, AssigneeID: r.AssigneeID,
 	})
+}
+
+// SearchConversations finds at most limit conversations, or all without a limit, without their
+// parts (POST /conversations/search).
+func (c *Client) SearchConversations(ctx context.Context, q Query, limit int) iter.Seq2[Item[Conversation], error] {
+	return search[Conversation](ctx, c, Conversations, q, limit)
+}
+
+// ListConversations lists at most limit conversations, or all without a limit, without their
+// parts and in no order to rely on (GET /conversations).
+func (c *Client) ListConversations(ctx context.Context, limit int) iter.Seq2[Item[Conversation], error] {
+	return cursorList[Conversation](ctx, c, "/conversations", Conversations.pageSize(), limit, "conversations", "data")
+}
+
+// CreateConversationRequest is a contact's message that begins a conversation.
+type CreateConversationRequest struct {
+	// ContactID is who writes; ContactType is user, lead or contact, which stands for either.
+	ContactID, ContactType string
+	// Body is plain text.
+	Body string
+	// AttachmentURLs are addresses of images.
+	AttachmentURLs []string
+}
+
+// CreateConversation begins a conversation as a contact and returns its id (POST
+// /conversations). Doing it twice shows twice. After a doubt, search the contact's
+// conversations for one with the same first message.
+func (c *Client) CreateConversation(ctx context.Context, q CreateConversationRequest) (ID, error) {
+	type from struct {
+		Type string `json:"type"`
+		ID   string `json:"id"`
+	}
+	r := request{
+		method: http.MethodPost, endpoint: "/conversations",
+		body: struct {
+			From           from     `json:"from"`
+			Body           string   `json:"body"`
+			AttachmentURLs []string `json:"attachment_urls,omitempty"`
+		}{from{q.ContactType, q.ContactID}, q.Body, q.AttachmentURLs},
+	}
+	var message struct {
+		ConversationID ID `json:"conversation_id"`
+	}
+	if _, err := c.call(ctx, r, &message); err != nil {
+		return "", err
+	}
+	if message.ConversationID == "" {
+		return "", c.unreadable(&r, http.StatusOK, "the answer names no conversation", nil)
+	}
+	return message.ConversationID, nil
+}
+
+// UpdateConversationRequest is what to set of a conversation. What is nil stays as it is.
+type UpdateConversationRequest struct {
+	Title *string `json:"title,omitempty"`
+	Read  *bool   `json:"read,omitempty"`
+	// CustomAttributes are values by name. The API cannot make attributes of conversations:
+	// a name that does not exist yet is refused.
+	CustomAttributes map[string]any `json:"custom_attributes,omitempty"`
+}
+
+// UpdateConversation changes a conversation (PUT /conversations/{id}). It is safe to repeat.
+func (c *Client) UpdateConversation(ctx context.Context, id string, q UpdateConversationRequest) (*Conversation, error) {
+	conv, _, err := c.conversation(ctx, request{
+		method: http.MethodPut, endpoint: "/conversations/{id}", ids: []string{id}, body: q,
+	})
+	return conv, err
+}
+
+// ConvertToTicket makes a ticket of a conversation and returns the ticket's id and the ticket as
+// Intercom sent it (POST /conversations/{id}/convert). The type must be of category Customer.
+// attributes are those of the ticket by name; "_default_title_" is its title. After a doubt,
+// read the conversation: one that was converted has a ticket.
+func (c *Client) ConvertToTicket(ctx context.Context, conversationID, ticketTypeID string, attributes map[string]any) (ID, json.RawMessage, error) {
+	r := request{
+		method: http.MethodPost, endpoint: "/conversations/{id}/convert", ids: []string{conversationID},
+		body: struct {
+			TicketTypeID string         `json:"ticket_type_id"`
+			Attributes   map[string]any `json:"attributes,omitempty"`
+		}{ticketTypeID, attributes},
+	}
+	var ticket struct {
+		ID ID `json:"id"`
+	}
+	raw, err := c.call(ctx, r, &ticket)
+	if err != nil {
+		return "", nil, err
+	}
+	if ticket.ID == "" {
+		return "", nil, c.unreadable(&r, http.StatusOK, "the answer is not a ticket", nil)
+	}
+	return ticket.ID, raw, nil
 }

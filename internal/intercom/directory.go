@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,8 +13,9 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Directory is the cached names of a workspace: teammates, teams and tags. People write names
-// into rules and Intercom wants ids; this finds them. Names ignore case and surrounding space.
+// Directory is the cached names of a workspace: teammates, teams, tags, types and states of
+// tickets, and attributes. People write names into rules and Intercom wants ids; this finds
+// them. Names ignore case and surrounding space.
 // It is safe for concurrent use, and callers that want the same list share one call.
 type Directory struct {
 	client *Client
@@ -20,9 +23,12 @@ type Directory struct {
 	log    *slog.Logger
 	flight singleflight.Group
 
-	admins *names[Admin]
-	teams  *names[Team]
-	tags   *names[Tag]
+	admins       *names[Admin]
+	teams        *names[Team]
+	tags         *names[Tag]
+	ticketTypes  *names[TicketType]
+	ticketStates *names[TicketState]
+	attributes   map[string]*names[DataAttribute] // by model
 
 	mu   sync.Mutex
 	me   *Me
@@ -64,6 +70,35 @@ func NewDirectory(c *Client, o DirectoryOptions) *Directory {
 	d.tags = &names[Tag]{kind: "tag", fetch: c.Tags, keys: func(t Tag) (ID, []string) {
 		return t.ID, []string{t.Name}
 	}}
+	d.ticketTypes = &names[TicketType]{
+		kind: "ticket type",
+		fetch: func(ctx context.Context) ([]TicketType, error) {
+			types, err := c.TicketTypes(ctx)
+			return slices.DeleteFunc(types, func(t TicketType) bool { return t.Archived }), err
+		},
+		keys: func(t TicketType) (ID, []string) { return t.ID, []string{string(t.ID), t.Name} },
+	}
+	d.ticketStates = &names[TicketState]{
+		kind: "ticket state",
+		fetch: func(ctx context.Context) ([]TicketState, error) {
+			states, err := c.TicketStates(ctx)
+			return slices.DeleteFunc(states, func(s TicketState) bool { return s.Archived }), err
+		},
+		keys: func(s TicketState) (ID, []string) {
+			return s.ID, []string{string(s.ID), s.InternalLabel, s.ExternalLabel, s.Category}
+		},
+	}
+	d.attributes = map[string]*names[DataAttribute]{}
+	for _, model := range []string{ModelContact, ModelCompany, ModelConversation} {
+		d.attributes[model] = &names[DataAttribute]{
+			kind:  model + " attribute",
+			fetch: func(ctx context.Context) ([]DataAttribute, error) { return c.DataAttributes(ctx, model) },
+			// Those that come with Intercom have no id, but no two have the same path.
+			keys: func(a DataAttribute) (ID, []string) {
+				return ID(a.FullName), []string{a.FullName, a.Name, a.Label}
+			},
+		}
+	}
 	return d
 }
 
@@ -76,6 +111,28 @@ func (d *Directory) Admin(ctx context.Context, ref string) (Admin, error) {
 // Team finds a team by id or name; errors are as for Admin.
 func (d *Directory) Team(ctx context.Context, ref string) (Team, error) {
 	return find(ctx, d, d.teams, ref)
+}
+
+// TicketType finds a ticket type that is not archived by id or name; errors are as for Admin.
+func (d *Directory) TicketType(ctx context.Context, ref string) (TicketType, error) {
+	return find(ctx, d, d.ticketTypes, ref)
+}
+
+// TicketState finds a state of tickets that is not archived: by id, by the label that
+// teammates see, by the one that customers see, or by category, in this order. Errors are as
+// for Admin.
+func (d *Directory) TicketState(ctx context.Context, ref string) (TicketState, error) {
+	return find(ctx, d, d.ticketStates, ref)
+}
+
+// DataAttribute finds an attribute of a model that is not archived: by its path, by its name,
+// or by its label, in this order. Errors are as for Admin.
+func (d *Directory) DataAttribute(ctx context.Context, model, ref string) (DataAttribute, error) {
+	attributes, ok := d.attributes[model]
+	if !ok {
+		return DataAttribute{}, &NotFoundError{Kind: "model", Name: model, Closest: closest(model, slices.Sorted(maps.Keys(d.attributes)))}
+	}
+	return find(ctx, d, attributes, ref)
 }
 
 // Tag finds a tag by name and creates it when there is none.

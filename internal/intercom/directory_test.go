@@ -23,6 +23,7 @@ type workspace struct {
 	admins  []map[string]any
 	teams   []map[string]any
 	tags    []map[string]any
+	more    map[string]any // the answers to other calls, such as "GET /ticket_types"
 	latency time.Duration
 	fail    int // status that every call is answered with; 0: none
 	calls   map[string]int
@@ -49,9 +50,9 @@ func (w *workspace) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	call := r.Method + " " + r.URL.Path
+	call := r.Method + " " + r.URL.RequestURI()
 	w.calls[call]++
-	answer, status := any(nil), 200
+	answer, status := w.more[call], 200
 	switch call {
 	case "GET /admins":
 		answer = map[string]any{"type": "admin.list", "admins": w.admins}
@@ -67,7 +68,9 @@ func (w *workspace) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = json.Unmarshal(body, &in)
 		answer = w.upsert(in.Name)
 	default:
-		status = 404
+		if answer == nil {
+			status = 404
+		}
 	}
 	if w.fail != 0 {
 		status, answer = w.fail, nil

@@ -16,7 +16,7 @@
 //
 // Answers are decoded leniently, because identifiers and dates come in several types and
 // fields go missing in real answers. A Directory turns the names that people write (teams,
-// teammates, tags) into ids.
+// teammates, tags, types and states of tickets, attributes) into ids.
 //
 // The access token never appears in errors, logs or metrics, nor do ids of customers' objects
 // or texts of customers: an error names the call by its template, such as

@@ -146,7 +146,7 @@ var (
 )
 
 // classify gives the class of an answer that is not a success.
-func classify(method string, status int, codes []string) Class {
+func classify(r *request, status int, codes []string) Class {
 	has := func(list []string) bool {
 		return slices.ContainsFunc(codes, func(c string) bool { return slices.Contains(list, c) })
 	}
@@ -156,7 +156,7 @@ func classify(method string, status int, codes []string) Class {
 	case status == http.StatusTooManyRequests || has(limitCodes):
 		return RateLimited
 	case status >= 500 || status == http.StatusRequestTimeout || has(transientCodes):
-		return doubt(method)
+		return r.doubt()
 	case status == http.StatusConflict || has(conflictCodes):
 		return Conflict
 	case status >= 300 && status < 400:
@@ -168,11 +168,11 @@ func classify(method string, status int, codes []string) Class {
 
 // doubt is the class of a call that was sent and has no proper answer. Reading again is
 // harmless; writing again is not for the client to decide.
-func doubt(method string) Class {
-	if method == http.MethodGet || method == http.MethodHead {
-		return Retry
+func (r *request) doubt() Class {
+	if r.writes() {
+		return Ambiguous
 	}
-	return Ambiguous
+	return Retry
 }
 
 // envelope is the form of Intercom's errors.
@@ -195,7 +195,7 @@ func (c *Client) refused(r *request, resp *http.Response, body []byte) *Error {
 		codes = append(codes, e.Code)
 	}
 	err := &Error{
-		Class:     classify(r.method, resp.StatusCode, codes),
+		Class:     classify(r, resp.StatusCode, codes),
 		Method:    r.method,
 		Endpoint:  r.endpoint,
 		Status:    resp.StatusCode,
@@ -225,12 +225,12 @@ func (c *Client) refused(r *request, resp *http.Response, body []byte) *Error {
 // failed makes the error of a call that got no answer.
 func (c *Client) failed(ctx context.Context, r *request, sent bool, err error) error {
 	ended := ctx.Err()
-	if ended != nil && (!sent || doubt(r.method) == Retry) {
+	if ended != nil && (!sent || !r.writes()) {
 		return fmt.Errorf("%s: %w", r, ended)
 	}
 	e := &Error{Class: Retry, Method: r.method, Endpoint: r.endpoint, Message: "not sent", cause: presentable(err)}
 	if sent {
-		e.Class, e.Message = doubt(r.method), "no answer"
+		e.Class, e.Message = r.doubt(), "no answer"
 	}
 	switch {
 	case ended != nil:
@@ -247,7 +247,7 @@ func (c *Client) failed(ctx context.Context, r *request, sent bool, err error) e
 // unreadable makes the error of a success whose answer cannot be used.
 func (c *Client) unreadable(r *request, status int, why string, cause error) *Error {
 	return &Error{
-		Class: doubt(r.method), Method: r.method, Endpoint: r.endpoint, Status: status,
+		Class: r.doubt(), Method: r.method, Endpoint: r.endpoint, Status: status,
 		Message: why, cause: presentable(cause),
 	}
 }

@@ -101,7 +101,7 @@ func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // NotFoundError is a name that the workspace does not have.
 type NotFoundError struct {
-	// Kind is admin, team or tag.
+	// Kind is what there is none of, such as admin, team, tag or ticket type.
 	Kind string
 	Name string
 	// Closest is a name much like it that exists; may be empty.

@@ -24,9 +24,21 @@ type request struct {
 	ids      []string // in the order of the placeholders
 	query    url.Values
 	body     any // sent as JSON; nil: no body
+	// reads tells of a POST that only reads, such as a search. It may always be made again.
+	reads bool
+	// literal is the path of a raw call, whose endpoint is only a name.
+	literal string
 }
 
 func (r *request) String() string { return r.method + " " + r.endpoint }
+
+// refuse makes the error of a call that is not worth sending.
+func (r *request) refuse(why string) *Error {
+	return &Error{Class: Permanent, Method: r.method, Endpoint: r.endpoint, Message: why}
+}
+
+// writes tells whether the call may change something at Intercom's.
+func (r *request) writes() bool { return r.method != http.MethodGet && !r.reads }
 
 const (
 	// maxAnswer bounds what is read of an answer: a conversation with 500 long parts fits.
@@ -38,6 +50,9 @@ const (
 // path fills the ids in. They come from payloads and parameters, so each is escaped and must
 // be one step of a path.
 func (r *request) path() (string, error) {
+	if r.literal != "" {
+		return r.literal, nil
+	}
 	var b strings.Builder
 	rest, ids := r.endpoint, r.ids
 	for {
@@ -78,16 +93,16 @@ func (c *Client) call(ctx context.Context, r request, out any) ([]byte, error) {
 func (c *Client) do(ctx context.Context, r *request) ([]byte, int, error) {
 	path, err := r.path()
 	if err != nil {
-		return nil, 0, &Error{Class: Permanent, Method: r.method, Endpoint: r.endpoint, Message: err.Error()}
+		return nil, 0, r.refuse(err.Error())
 	}
 	var payload []byte
 	if r.body != nil {
 		if payload, err = json.Marshal(r.body); err != nil {
-			return nil, 0, &Error{Class: Permanent, Method: r.method, Endpoint: r.endpoint, Message: "the body cannot be written as JSON"}
+			return nil, 0, r.refuse("the body cannot be written as JSON")
 		}
 	}
 	otherwise := PriorityAction
-	if doubt(r.method) == Retry {
+	if !r.writes() {
 		otherwise = PriorityRead
 	}
 	if err := takeCall(ctx, c.budget, priorityOf(ctx, otherwise)); err != nil {
@@ -144,7 +159,7 @@ func (s *sender) send(parent context.Context, path string, payload []byte) ([]by
 	})
 	req, err := c.newRequest(ctx, r, path, payload)
 	if err != nil {
-		return nil, &Error{Class: Permanent, Method: r.method, Endpoint: r.endpoint, Message: "the request cannot be made"}
+		return nil, r.refuse("the request cannot be made")
 	}
 	s.usage.Taken = time.Now()
 	resp, err := c.transport.RoundTrip(req)

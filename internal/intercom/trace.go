@@ -5,8 +5,8 @@ import "context"
 // Trace lets a caller take part in its calls, as net/http/httptrace does.
 type Trace struct {
 	// BeforeSend is called after the budget has granted the call and right before a request
-	// that writes (any but GET) goes out. If it returns an error, nothing is sent, and that
-	// error is returned, wrapped. path is the request's path with its ids.
+	// that writes (any but GET and searches) goes out. If it returns an error, nothing is sent,
+	// and that error is returned, wrapped. path is the request's path with its ids.
 	BeforeSend func(ctx context.Context, method, path string) error
 }
 
@@ -19,7 +19,7 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 
 func (c *Client) beforeSend(ctx context.Context, r *request, path string) error {
 	t, _ := ctx.Value(traceKey{}).(*Trace)
-	if t == nil || t.BeforeSend == nil || doubt(r.method) == Retry {
+	if t == nil || t.BeforeSend == nil || !r.writes() {
 		return nil
 	}
 	return t.BeforeSend(ctx, r.method, path)

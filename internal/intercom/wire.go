@@ -31,6 +31,17 @@ func (v *ID) UnmarshalJSON(b []byte) error {
 // Nobody tells whether an assignee's id means that nobody is assigned: null, 0 or "0".
 func (v ID) Nobody() bool { return v == "" || v == "0" }
 
+// number is an id that a request has to give as a JSON number.
+type number string
+
+// MarshalJSON writes a number, or text when it is none: what that means is Intercom's to say.
+func (n number) MarshalJSON() ([]byte, error) {
+	if _, err := strconv.ParseUint(string(n), 10, 64); err != nil || (len(n) > 1 && n[0] == '0') {
+		return json.Marshal(string(n))
+	}
+	return []byte(n), nil
+}
+
 // Time is a moment. Intercom sends Unix seconds, as numbers or as text, or ISO 8601; null and
 // missing times are zero.
 type Time struct{ time.Time }
@@ -113,6 +124,17 @@ func listOf[T any](b []byte, keys ...string) []T {
 	return decodeAll[T](elements)
 }
 
+// totalOf is how many elements a list says there are, which may be more than it holds.
+func totalOf(b []byte) int {
+	var total struct {
+		Count int `json:"total_count"`
+	}
+	if decode(b, &total) != nil {
+		return 0
+	}
+	return total.Count
+}
+
 func decodeAll[T any](elements []json.RawMessage) []T {
 	all := make([]T, 0, len(elements))
 	for _, raw := range elements {
@@ -126,16 +148,8 @@ func decodeAll[T any](elements []json.RawMessage) []T {
 
 // list makes a call that answers with a list.
 func (c *Client) list(ctx context.Context, r request, keys ...string) ([]json.RawMessage, error) {
-	body, status, err := c.do(ctx, &r)
-	if err != nil {
-		return nil, err
-	}
-	// Without a list the answer must not pass for an empty one: a directory would forget all.
-	elements, ok := list(body, keys...)
-	if !ok {
-		return nil, c.unreadable(&r, status, "the answer is not a list", nil)
-	}
-	return elements, nil
+	p, err := c.page(ctx, &r, keys...)
+	return p.items, err
 }
 
 // all reads and decodes a list.
