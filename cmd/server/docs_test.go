@@ -24,13 +24,12 @@ const readme = "../../README.md"
 // TestReadmeSettings holds the table of settings against the flags of serve.
 func TestReadmeSettings(t *testing.T) {
 	text := readFile(t, readme)
-	typ := reflect.TypeFor[serveCmd]()
-	for i := range typ.NumField() {
-		tag := typ.Field(i).Tag
-		if _, hidden := tag.Lookup("hidden"); hidden {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {
+		tag := field.Tag
+		if _, hidden := tag.Lookup("hidden"); hidden || field.Anonymous {
 			continue
 		}
-		flag := regexp.MustCompile(`([a-z0-9])([A-Z])`).ReplaceAllString(typ.Field(i).Name, "$1-$2")
+		flag := regexp.MustCompile(`([a-z0-9])([A-Z])`).ReplaceAllString(field.Name, "$1-$2")
 		help := strings.ReplaceAll(tag.Get("help"), "${webhook_path}", app.WebhookPath)
 		def := ""
 		if tag.Get("default") != "" {

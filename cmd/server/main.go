@@ -60,6 +60,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Take webhooks and act on them (the default command)."`
 	Demo    demoCmd    `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
 	Check   checkCmd   `cmd:"" help:"Read rules as serve would, and say what is wrong."`
+	API     apiCmd     `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
@@ -126,8 +127,12 @@ func (e usageError) Unwrap() error { return e.error }
 
 // colorful tells whether w is a terminal that wants colour.
 func colorful(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !ok {
 		return false
 	}
 	info, err := f.Stat()

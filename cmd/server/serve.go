@@ -24,8 +24,7 @@ type serveCmd struct {
 	AdminListen string   `help:"Address of the console, /metrics, /healthz and /readyz." default:"127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_LISTEN"`
 	Database    string   `help:"Where state is kept." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
 
-	Region  string `help:"Where the workspace is hosted: us, eu or au." enum:"us,eu,au" default:"us" env:"INTERCOM_REGION"`
-	BaseURL string `help:"Intercom's API, in place of a region." env:"INTERCOM_BASE_URL" placeholder:"URL"`
+	apiAddress
 
 	MaxBody     int64         `help:"Bytes that a notification may have." default:"1048576" env:"SWITCHBOARD_MAX_BODY"`
 	Concurrency int           `help:"Conversations acted on at the same time." default:"16" env:"SWITCHBOARD_CONCURRENCY"`
@@ -41,6 +40,19 @@ type serveCmd struct {
 
 	LogFormat string `help:"Log lines as text or json." enum:"text,json" default:"text" env:"SWITCHBOARD_LOG_FORMAT"`
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"SWITCHBOARD_LOG_LEVEL"`
+}
+
+// apiAddress is where Intercom's API is.
+type apiAddress struct {
+	Region  string `help:"Where the workspace is hosted: us, eu or au." enum:"us,eu,au" default:"us" env:"INTERCOM_REGION"`
+	BaseURL string `help:"Intercom's API, in place of a region." env:"INTERCOM_BASE_URL" placeholder:"URL"`
+}
+
+func (a apiAddress) url() (string, error) {
+	if a.BaseURL != "" {
+		return a.BaseURL, nil
+	}
+	return intercom.RegionURL(a.Region)
 }
 
 // Help is shown below the flags.
@@ -148,12 +160,9 @@ func stop(ctx context.Context, a *app.App, grace time.Duration, signals <-chan o
 
 // options are the app's settings from flags, environment and secret files.
 func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
-	base := c.BaseURL
-	if base == "" {
-		var err error
-		if base, err = intercom.RegionURL(c.Region); err != nil {
-			return app.Options{}, err
-		}
+	base, err := c.url()
+	if err != nil {
+		return app.Options{}, err
 	}
 	token, err1 := secret("INTERCOM_ACCESS_TOKEN")
 	signing, err2 := secret("INTERCOM_CLIENT_SECRET")
