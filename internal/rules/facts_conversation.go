@@ -188,6 +188,11 @@ func (e *evaluation) message() message {
 			m.author = e.complete(m.author)
 			return m
 		}
+		if e.subjectTicket() != nil { // with a part comes the ticket with all others
+			m, _ := newestMessage(listIn(e.ticketValue("ticket_parts"), "ticket_parts"))
+			m.author = e.complete(m.author)
+			return m
+		}
 		source, c := objectOf(e.source()), e.subjectConversation()
 		if source == nil && len(e.parts()) == 0 && c != nil {
 			// The payload holds no message at all: read the conversation.

@@ -64,6 +64,10 @@ func TestFacts(t *testing.T) {
 		"statistics":{"first_contact_reply_at":1768031789,"count_reopens":2},
 		"conversation_rating":{"rating":5,"remark":"nice"},
 		"conversation_parts":{"conversation_parts":[{"part_type":"comment","body":"<p>latest</p>","author":{"type":"admin","id":"1"}}]}}`}
+	linked := fixedLookup{ticket: `{"type":"ticket","id":"215470000009999","ticket_state":{"category":"waiting_on_customer","internal_label":"New"},
+		"ticket_attributes":{"_default_title_":"Lost"},"admin_assignee_id":"77","team_assignee_id":"0","open":true,
+		"linked_objects":{"data":[{"type":"ticket","id":"8"},{"type":"conversation","id":"9"}]},
+		"ticket_parts":{"ticket_parts":[{"part_type":"comment","body":"<p>words</p>","author":{"type":"user","id":"6a1b2c3d4e5f60718293a4b5"}}]}}`}
 	excerpt := "Hello team, the parcel I ordered two weeks ago has not arrived, and the page that should tell me…"
 	tests := []struct {
 		payload string
@@ -232,6 +236,67 @@ func TestFacts(t *testing.T) {
 		}},
 		{"ticket_state_updated.json", full, map[string]any{
 			"event.from": "teammate", "ticket.previous_state": "submitted", "admin.email": "kim@acme.test",
+		}},
+		{"ticket_admin_assigned.json", full, map[string]any{
+			"ticket.id": "215470000009999", "ticket.description": nil, "ticket.previous_state": "submitted",
+			"admin.id": "9600001", "admin.away_mode_enabled": nil, "message.text": "It is lost", "message.author.email": "jo@globex.test",
+			"contact.email": "jo@globex.test", "contact.phone": "+15550100", "company.name": "Initech", "companies[0].name": "Globex",
+			// The conversation that the ticket is linked to.
+			"conversation.id": "215470000000123", "conversation.state": "closed", "conversation.rating.rating": 5,
+		}},
+		{"ticket_closed_nested.json", full, map[string]any{
+			"ticket.state": "in_progress", "event.from": "teammate", "contact.id": "6a1b2c3d4e5f60718293a4b5",
+		}},
+		{"ticket_contact_attached.json", linked, map[string]any{
+			"ticket.state": "submitted", "ticket.state_label": "New", "ticket.admin_assignee_id": "77", "ticket.title": nil,
+			"ticket.type": "Bug report", "ticket.open": true, "conversation.id": "9", "message.text": "words", "message.from": "customer",
+		}},
+		{"conversation_read_linked.json", linked, map[string]any{
+			"ticket.id": "215470000009999", "ticket.state": "waiting_on_customer", "ticket.title": "Lost", "ticket.previous_state": nil,
+			"ticket.team_assignee_id": nil, "event.from": "customer", "message.text": "Look here", "contact.id": "6a1b2c3d4e5f60718293a4b5",
+			"conversation.id": "215470000000123",
+		}},
+		{conversationReplied, fixedLookup{conversation: `{"id":"1","source":{"id":"5","body":"<p>First</p>","author":{"type":"user","id":"6a1b2c3d4e5f60718293a4b5"}},
+			"created_at":1768031000,"conversation_parts":{"conversation_parts":[
+			{"id":"6","part_type":"note","body":"<p>Psst</p>","created_at":1768031100,"author":{"type":"admin","id":"7","name":"Kim"}},
+			{"id":"7","part_type":"close","body":null,"author":{"type":"admin","id":"7"}},
+			{"id":8,"part_type":"open","body":"<p>Again</p>","author":{"type":"user","id":"6a1b2c3d4e5f60718293a4b5","email":"jo@globex.test"}}]}}`}, map[string]any{
+			"len(conversation.parts)": 3, "conversation.parts[0].text": "Psst", "conversation.parts[0].author.name": "Kim",
+			"conversation.parts[0].created_at": unix(1768031100), "conversation.parts[0].part_type": "note", "conversation.parts[1].html": nil,
+			"conversation.parts[2].id": "8", "conversation.parts[2].from": "customer", `any(conversation.parts, .part_type == "close" and .from == "teammate")`: true,
+			"map(conversation.messages, .text)": []any{"First", "Again"}, "conversation.messages[0].id": "5", "conversation.messages[0].created_at": unix(1768031000),
+			"conversation.messages[0].author.email": "jo@globex.test", "conversation.messages[0].part_type": nil,
+			"conversation.messages[-1].excerpt": "Again",
+		}},
+		{conversationReplied, none, map[string]any{"conversation.parts": nil, "len(conversation.messages)": 0}},
+		{"contact_user_updated.json", none, map[string]any{"conversation.parts": nil, "ticket.id": nil, "ticket.state": nil, "admin.team_ids": nil}},
+		{"visitor_signed_up.json", full, map[string]any{
+			"contact.role": "user", "contact.external_id": "70", "contact.location.city": "Cork", "event.from": "customer", "company.name": "Globex",
+		}},
+		{"contact_unsubscribed.json", nil, map[string]any{"contact.email": "jo@globex.test", "actor.id": "6a1b2c3d4e5f60718293a4b5", "item.subscription_types.data[0].id": "1943066"}},
+		{"granular_subscribe.json", nil, map[string]any{"contact.custom_attributes.plan": "enterprise", "event.from": "customer"}},
+		{"contact_merged.json", nil, map[string]any{"contact.role": "user", "item.merged_from.id": "6a3b2c4d5e6f7a8b9c0d1e2f"}},
+		{"content_stat_email.json", full, map[string]any{
+			"contact.email": "jo@globex.test", "company.name": "Globex", "item.content_stat.stat_type": "click", "event.from": nil,
+		}},
+		{"company_deleted.json", none, map[string]any{"company.id": "6961d175205cf6a4438f0aaa", "company.name": nil, "contact.id": nil, "companies": []any{}}},
+		{"admin_away_mode_updated.json", nil, map[string]any{
+			"admin.id": "9600001", "admin.email": "kim@acme.test", "admin.away_mode_enabled": true, "admin.away_mode_reassign": false,
+			"admin.has_inbox_seat": true, "admin.team_ids": []any{"9680998", "9680999"}, "actor.type": "admin", "contact.email": nil,
+		}},
+		{"admin_activity_log.json", nil, map[string]any{
+			"admin.id": "9600001", "admin.email": "kim@acme.test", "admin.name": nil, "item.activity_type": "admin_away_mode_change",
+		}},
+		{"call_ended.json", full, map[string]any{
+			"conversation.id": "215470000000123", "conversation.state": "closed", "contact.id": "6a1b2c3d4e5f60718293a4b5",
+			"contact.email": "jo@globex.test", "contact.role": "user", "item.direction": "inbound", "event.from": nil, "ticket.id": nil, "message.text": nil,
+		}},
+		{"data_connector_execution.json", full, map[string]any{
+			"conversation.state": "closed", "contact.phone": "+15550100", "item.success": false, "admin.id": nil,
+		}},
+		{"unknown_item.json", none, map[string]any{
+			"item.points": 500, "item.person.name": "Jo", "event.subject": "loyalty_grant/77", "contact.email": nil, "company.name": nil,
+			"ticket.state": nil, "conversation.state": nil, "message.text": nil, "admin.id": nil, "event.from": nil, "companies": []any{},
 		}},
 		{"ticket_contact_attached.json", nil, map[string]any{
 			"ticket.id": "215470000009999", "ticket.state": "submitted", "ticket.type": "Bug report",
