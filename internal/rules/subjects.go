@@ -56,8 +56,11 @@ func (p *loader) checkSubjects(r *rule, once *yaml.Node) {
 				a.kind, plural(limited.Subjects()))
 		}
 	}
-	if r.onceFor == onceConversation && never([]string{event.KindConversation, event.KindTicket}) {
+	switch {
+	case r.onceFor == onceConversation && never([]string{event.KindConversation, event.KindTicket}):
 		p.Problem(once, "rules/subject", hint, "no topic of this rule is about a conversation or ticket")
+	case r.onceFor == onceContact && never([]string{event.KindConversation, event.KindTicket, event.KindContact, event.KindCompany}):
+		p.Problem(once, "rules/subject", hint, "no topic of this rule names a contact")
 	}
 }
 
