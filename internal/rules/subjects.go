@@ -68,9 +68,13 @@ func (p *loader) checkSubjects(r *rule, once *yaml.Node) {
 func plural(kinds []string) string {
 	words := make([]string, len(kinds))
 	for i, kind := range kinds {
-		words[i] = kind + "s"
-		if kind == event.KindCompany {
+		switch kind {
+		case event.KindCompany:
 			words[i] = "companies"
+		case event.KindAdmin:
+			words[i] = "teammates"
+		default:
+			words[i] = kind + "s"
 		}
 	}
 	return strings.Join(words, " and ")
