@@ -130,7 +130,7 @@ func (e *evaluation) actor() author {
 			return e.partActor()
 		}
 		switch e.topic[len(e.topic)-1] {
-		case "signed_up", "added_email", "subscribed", "unsubscribed", "subscribe", "unsubscribe":
+		case "signed_up", "subscribed", "unsubscribed", "subscribe", "unsubscribe":
 			return e.customer()
 		}
 		if admin, ok := e.item["admin"].(object); ok { // tags of the old generation

@@ -19,7 +19,7 @@ var published = map[string]reading{
 	"company_contact_attached.json":          {"company/6961d175205cf6a4438f0c21", "", "", ""},
 	"company_created.json":                   {"company/5c96b2c0d1c4c1a2d455b937", "", "", ""},
 	"company_created_with_name.json":         {"company/6961d175205cf6a4438f0c21", "", "", ""},
-	"contact_added_email.json":               {"contact/5c96b122177026171b401e20", "user 5c96b122177026171b401e20", "customer", ""},
+	"contact_added_email.json":               {"contact/5c96b122177026171b401e20", "", "", ""},
 	"contact_archived.json":                  {"contact/6961cf78fb9d13be07871c78", "", "", ""},
 	"contact_created.json":                   {"contact/5c96b122177026171b401e20", "", "", ""},
 	"contact_tag_created.json":               {"contact/5c9553cb27e377f24eed49f7", "", "", ""},
