@@ -1,9 +1,13 @@
 package rules
 
-import "github.com/expr-lang/expr/types"
+import (
+	"slices"
 
-// partType is one entry of conversation.parts and conversation.messages, with the names of
-// message.
+	"github.com/expr-lang/expr/types"
+)
+
+// partType is one entry of conversation.parts, conversation.messages and ticket.parts, with
+// the names of message.
 var partType = types.Map{
 	"id": types.String, "part_type": types.String, "text": types.String, "html": types.String, "excerpt": types.String,
 	"from": types.String, "created_at": timeType,
@@ -13,27 +17,42 @@ var partType = types.Map{
 // partFacts are all parts of the conversation, oldest first. A payload holds only those that
 // caused the event, so the conversation is looked up.
 func (e *evaluation) partFacts() any {
-	return e.factsOf(false)
+	full := e.fullConversation()
+	if full == nil {
+		return nil
+	}
+	return e.factsOf(listIn(full["conversation_parts"], "conversation_parts"), []any{})
 }
 
 // messageFacts are the messages of the conversation that the customer can see, oldest first,
 // beginning with the first.
 func (e *evaluation) messageFacts() any {
-	return e.factsOf(true)
-}
-
-func (e *evaluation) factsOf(messages bool) any {
 	full := e.fullConversation()
 	if full == nil {
 		return nil
 	}
 	out := []any{}
-	if first := e.firstMessage(objectOf(full["source"]), full); messages && first.html != "" {
+	if first := e.firstMessage(objectOf(full["source"]), full); first.html != "" {
 		out = append(out, first.facts(objectOf(full["source"])["id"]))
 	}
-	for _, v := range listIn(full["conversation_parts"], "conversation_parts") {
+	seen := slices.DeleteFunc(slices.Clone(listIn(full["conversation_parts"], "conversation_parts")),
+		func(part any) bool { return !visible(objectOf(part)) })
+	return e.factsOf(seen, out)
+}
+
+// ticketPartFacts are all parts of the ticket, oldest first; its payloads hold them all.
+func (e *evaluation) ticketPartFacts() any {
+	if e.ticket() == nil {
+		return nil
+	}
+	return e.factsOf(listIn(e.ticketValue("ticket_parts"), "ticket_parts"), []any{})
+}
+
+// factsOf appends parts to out.
+func (e *evaluation) factsOf(parts, out []any) any {
+	for _, v := range parts {
 		part := objectOf(v)
-		if part == nil || messages && !visible(part) {
+		if part == nil {
 			continue
 		}
 		m := messageOf(part)

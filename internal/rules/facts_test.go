@@ -239,6 +239,7 @@ func TestFacts(t *testing.T) {
 		}},
 		{"ticket_admin_assigned.json", full, map[string]any{
 			"ticket.id": "215470000009999", "ticket.description": nil, "ticket.previous_state": "submitted",
+			"map(ticket.parts, .part_type)": []any{"comment", "assignment"}, "ticket.parts[0].text": "It is lost", "ticket.parts[1].from": "teammate",
 			"admin.id": "9600001", "admin.away_mode_enabled": nil, "message.text": "It is lost", "message.author.email": "jo@globex.test",
 			"contact.email": "jo@globex.test", "contact.phone": "+15550100", "company.name": "Initech", "companies[0].name": "Globex",
 			// The conversation that the ticket is linked to.

@@ -306,5 +306,6 @@ func ticketElement() *element {
 		ticketLeaf("created_at", timeType, timeOf, "created_at"),
 		ticketLeaf("updated_at", timeType, timeOf, "updated_at"),
 		leaf("attributes", openMap, (*evaluation).ticketAttributes),
+		leaf("parts", types.Array(partType), (*evaluation).ticketPartFacts),
 	)
 }
