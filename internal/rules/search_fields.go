@@ -64,7 +64,7 @@ func merged(groups ...map[string]searchField) map[string]searchField {
 var contactSearch = merged(
 	fieldsOf(searchText, `id name avatar email email_domain phone external_id language_override browser browser_language os
 		location.country location.region location.city ios_app_version ios_device ios_app_device ios_os_version ios_app_name
-		ios_sdk_version android_app_version android_device android_app_name segment_id`),
+		ios_sdk_version android_sdk_version android_app_version android_device android_app_name segment_id`),
 	fieldsOf(searchFlag, "unsubscribed_from_emails marked_email_as_spam has_hard_bounced"),
 	map[string]searchField{
 		"role":     {holds: searchText, words: []string{"user", "lead"}},
