@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -84,11 +85,13 @@ func (f *Facts) Look(ctx context.Context, q rules.Question) (json.RawMessage, er
 	return answer, err
 }
 
-// lasting tells whether answers of this kind may be some seconds old.
+// lasting tells whether answers of this kind may be some seconds old. What happened to a
+// conversation or ticket on this event must be in the answer.
 func lasting(kind rules.QuestionKind) bool {
 	switch kind {
-	case rules.AskContact, rules.AskCompanies:
+	case rules.AskContact, rules.AskCompanies, rules.AskArticles, rules.AskContacts:
 		return true
+	case rules.AskConversation, rules.AskTicket, rules.AskConversations:
 	}
 	return false
 }
@@ -108,8 +111,68 @@ func (f *Facts) ask(ctx context.Context, q rules.Question) (json.RawMessage, err
 	case rules.AskConversation:
 		_, raw, err := f.client.Conversation(ctx, q.ID)
 		return raw, err
+	case rules.AskTicket:
+		_, raw, err := f.client.Ticket(ctx, q.ID)
+		return raw, err
+	case rules.AskArticles:
+		list, _, err := f.client.SearchArticles(ctx, q.Search, q.Limit)
+		if err != nil {
+			return nil, silent(err)
+		}
+		for i := range list {
+			list[i].Body = "" // long, and no fact
+		}
+		return json.Marshal(list)
+	case rules.AskContacts:
+		query, err := parseSearch(q)
+		if err != nil {
+			return nil, err
+		}
+		return found(f.client.SearchContacts(ctx, query, q.Limit))
+	case rules.AskConversations:
+		query, err := parseSearch(q)
+		if err != nil {
+			return nil, err
+		}
+		return found(f.client.SearchConversations(ctx, query, q.Limit))
 	}
 	return nil, &rules.UnavailableError{Err: fmt.Errorf("nobody knows how to look up %s", q)}
+}
+
+// parseSearch reads the query of a search. The rules were checked when they were loaded, so
+// what is wrong now will be wrong the next time.
+func parseSearch(q rules.Question) (intercom.Query, error) {
+	d := json.NewDecoder(strings.NewReader(q.Search))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return intercom.Query{}, &rules.UnavailableError{Err: errors.New("the search cannot be read")}
+	}
+	query, err := intercom.ParseQuery(v)
+	if err != nil {
+		return intercom.Query{}, &rules.UnavailableError{Err: err}
+	}
+	return query, nil
+}
+
+// found are the objects that a search finds, as a JSON array.
+func found[T any](items iter.Seq2[intercom.Item[T], error]) (json.RawMessage, error) {
+	list, err := intercom.Raws(items)
+	if err != nil {
+		return nil, silent(err)
+	}
+	return json.Marshal(list)
+}
+
+// silent is an error without Intercom's own words, which may repeat what was searched for
+// (I10).
+func silent(err error) error {
+	if e, ok := errors.AsType[*intercom.Error](err); ok {
+		quiet := *e
+		quiet.Message = ""
+		return &quiet
+	}
+	return err
 }
 
 // notYetError says that what a decision needs cannot be known before a time: the budget is

@@ -36,7 +36,9 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		full += strings.TrimSpace(" " + string(body))
+		if len(body) > 0 {
+			full += " " + strings.TrimSpace(string(body))
+		}
 	}
 	a.calls = append(a.calls, full)
 	answer, ok := a.answers[call]
@@ -131,6 +133,39 @@ func TestFacts_questions(t *testing.T) {
 			map[string]string{"GET /conversations/5": `{"type":"conversation","id":"5"}`},
 			`"5"`, "GET /conversations/5", false,
 		},
+		{
+			rules.Question{Kind: rules.AskTicket, ID: "9"},
+			map[string]string{"GET /tickets/9": `{"type":"ticket","id":"9"}`},
+			`"9"`, "GET /tickets/9", false,
+		},
+		{
+			rules.Question{Kind: rules.AskArticles, Search: "refund policy", Limit: 1},
+			map[string]string{
+				"GET /articles/search": `{"type":"list","data":{"articles":[{"id":"55","title":"Refunds","body":"<p>long</p>","url":"https://help.acme.test/55",
+					"updated_at":1734537306},{"id":"56"}],"highlights":[]},"pages":{"page":1,"total_pages":1}}`,
+			},
+			`[{"id":"55","title":"Refunds","description":"","body":"","state":"","url":"https://help.acme.test/55"`,
+			"GET /articles/search?phrase=refund+policy&state=published", true,
+		},
+		{
+			rules.Question{Kind: rules.AskContacts, Search: `{"field":"email","operator":"=","value":"jo@globex.test"}`, Limit: 10},
+			map[string]string{
+				"POST /contacts/search": `{"type":"list","data":[{"type":"contact","id":"1","custom_attributes":{"plan":"pro"}}],"pages":{}}`,
+			},
+			`[{"type":"contact","id":"1","custom_attributes":{"plan":"pro"}}]`,
+			`POST /contacts/search {"query":{"field":"email","operator":"=","value":"jo@globex.test"},"pagination":{"per_page":10}}`, true,
+		},
+		{
+			rules.Question{
+				Kind:   rules.AskConversations,
+				Search: `{"operator":"AND","value":[{"field":"admin_assignee_id","operator":"=","value":9007199254740993},{"field":"open","operator":"=","value":true}]}`,
+				Limit:  1,
+			},
+			map[string]string{"POST /conversations/search": `{"type":"conversation.list","conversations":[{"id":"5"},{"id":"6"}],"pages":{"next":{"starting_after":"x"}}}`},
+			`[{"id":"5"}]`,
+			`POST /conversations/search {"query":{"operator":"AND","value":[{"field":"admin_assignee_id","operator":"=","value":9007199254740993},` +
+				`{"field":"open","operator":"=","value":true}]},"pagination":{"per_page":1}}`, false,
+		},
 	} {
 		t.Run(tt.question.Key(), func(t *testing.T) {
 			a := &api{answers: tt.answers}
@@ -156,10 +191,18 @@ func TestFacts_questions(t *testing.T) {
 // (I6). No error tells what was searched for (I10).
 func TestFacts_errors(t *testing.T) {
 	for _, question := range []rules.Question{
-		contactAsked("1"), {Kind: rules.AskConversation, ID: "1"}, {Kind: rules.AskCompanies, ID: "1"},
+		contactAsked("1"),
+		{Kind: rules.AskConversation, ID: "1"},
+		{Kind: rules.AskCompanies, ID: "1"},
+		{Kind: rules.AskTicket, ID: "1"},
+		{Kind: rules.AskArticles, Search: "jo@globex.test", Limit: 5},
+		{Kind: rules.AskContacts, Search: `{"field":"email","operator":"=","value":"jo@globex.test"}`, Limit: 5},
+		{Kind: rules.AskConversations, Search: `{"field":"source.author.email","operator":"=","value":"jo@globex.test"}`, Limit: 5},
 	} {
 		path := map[rules.QuestionKind]string{
 			rules.AskContact: "GET /contacts/1", rules.AskConversation: "GET /conversations/1", rules.AskCompanies: "GET /contacts/1/companies",
+			rules.AskTicket: "GET /tickets/1", rules.AskArticles: "GET /articles/search",
+			rules.AskContacts: "POST /contacts/search", rules.AskConversations: "POST /conversations/search",
 		}[question.Kind]
 		for answer, want := range map[string]string{
 			"404 not_found": "nothing", "400 parameter_invalid": "unavailable", "500 server_error": "error",
@@ -181,6 +224,9 @@ func TestFacts_errors(t *testing.T) {
 				}
 				if what != want {
 					t.Errorf("%s (%v), want %s", what, err, want)
+				}
+				if err != nil && question.Search != "" && strings.Contains(err.Error(), "globex") {
+					t.Errorf("the error tells what was searched: %v", err)
 				}
 			})
 		}
