@@ -4,125 +4,146 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
-	"unicode/utf8"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"switchboard/internal/intercom"
 )
 
-// What reply and note have in common: a body, written as a text or as {text: ...}.
+// outbound writes to the contact outside of any conversation:
+//
+//   - message: "Your export is ready, {{ contact.first_name ?? 'there' }}."
+//   - message: { text: ..., subject: Your export, by: email, template: plain }
+//
+// Intercom has no list of messages that were sent, so after a doubt a person has to look.
+type outbound struct{}
 
-// messageSpec is a reply or a note as a rules file says it.
-type messageSpec struct {
-	onConversations
-	kind string
-	body *body
+type outboundSpec struct {
+	body     *body
+	subject  Text // of an e-mail
+	email    bool
+	template string
 }
 
-// messageParams are the stored parameters of a message.
-type messageParams struct {
-	Body string `json:"body"` // HTML
+type outboundParams struct {
+	Contact  string `json:"contact"`
+	Body     string `json:"body"` // HTML
+	Subject  string `json:"subject,omitempty"`
+	Email    bool   `json:"email,omitempty"`
+	Template string `json:"template,omitempty"`
 }
 
-func parseMessage(kind string, n *yaml.Node, d Decoder) Spec {
+// Name is "message".
+func (outbound) Name() string { return "message" }
+
+// Parse reads the text and how it is sent.
+func (outbound) Parse(n *yaml.Node, d Decoder) Spec {
 	n = target(n)
-	what := "the text of " + kind
+	s, ok := &outboundSpec{}, true
+	const what = "the text of message"
 	if n.Kind != yaml.MappingNode {
-		if b := parseBody(n, d, what); b != nil {
-			return &messageSpec{kind: kind, body: b}
+		if s.body = parseBody(n, d, what); s.body == nil {
+			return nil
 		}
-		return nil
+		return s
 	}
-	var b *body
 	seen := false
-	d.Fields(n, map[string]func(*yaml.Node){
-		"text": func(n *yaml.Node) { seen, b = true, parseBody(n, d, what) },
-	})
-	if !seen {
-		d.Problem(n, CodeParameter, fmt.Sprintf("write `%s: {text: …}` or `%s: …`", kind, kind), "%s needs a text", kind)
+	choice := func(n *yaml.Node, name string, values ...string) string {
+		for _, v := range values {
+			if target(n).Value == v {
+				return v
+			}
+		}
+		d.Problem(n, CodeParameter, "", "%s is %s", name, strings.Join(values, " or "))
+		ok = false
+		return ""
 	}
-	if b == nil {
+	d.Fields(n, map[string]func(*yaml.Node){
+		"text": func(n *yaml.Node) { seen, s.body = true, parseBody(n, d, what) },
+		"subject": func(n *yaml.Node) {
+			s.subject = requireText(n, d, "the subject", false)
+			ok = ok && s.subject != nil
+		},
+		"by":       func(n *yaml.Node) { s.email = choice(n, "by", "messenger", "email") == "email" },
+		"template": func(n *yaml.Node) { s.template = choice(n, "template", "plain", "personal") },
+	})
+	switch {
+	case !seen:
+		d.Problem(n, CodeParameter, "write `message: {text: …}` or `message: …`", "message needs a text")
+	case s.email && s.subject == nil && ok:
+		d.Problem(n, CodeParameter, "write subject: …", "an e-mail needs a subject")
+		ok = false
+	case !s.email && ok && (s.subject != nil || s.template != ""):
+		d.Problem(n, CodeParameter, "write by: email", "only an e-mail has a subject and a template")
+		ok = false
+	}
+	if s.body == nil || !ok {
 		return nil
 	}
-	return &messageSpec{kind: kind, body: b}
+	return s
 }
 
 // Plan renders the text.
-func (s *messageSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID(s.kind, p.Event.Subject); err != nil {
-		return nil, err
-	}
-	html, err := s.body.render("the text of "+s.kind, p.Facts)
+func (s *outboundSpec) Plan(p Plan) (json.RawMessage, error) {
+	contact, err := p.Contact()
 	if err != nil {
 		return nil, err
 	}
-	return encodeParams(messageParams{html})
+	params := outboundParams{Contact: contact, Email: s.email, Template: s.template}
+	if params.Body, err = s.body.render("the text of message", p.Facts); err != nil {
+		return nil, err
+	}
+	if s.subject != nil {
+		if params.Subject, err = s.subject.Render(p.Facts); err != nil {
+			return nil, err
+		}
+		if params.Subject = strings.Join(strings.Fields(params.Subject), " "); params.Subject == "" {
+			return nil, errorf("the subject of message came out empty")
+		}
+	}
+	return encodeParams(params)
 }
 
 // Summary quotes the text as written.
-func (s *messageSpec) Summary() string { return fmt.Sprintf("%s %q", s.kind, constant(s.body.text)) }
+func (s *outboundSpec) Summary() string { return fmt.Sprintf("message %q", constant(s.body.text)) }
 
-func doMessage(ctx context.Context, env *Env, c Call, asNote bool) (Result, error) {
-	kind := "reply"
-	if asNote {
-		kind = "note"
-	}
-	var p messageParams
-	if err := decodeParams(kind, c.Params, &p); err != nil {
+// Do sends the message. Whether the contact is a user or a lead is asked first: Intercom wants
+// to be told.
+func (outbound) Do(ctx context.Context, env *Env, c Call) (Result, error) {
+	var p outboundParams
+	if err := decodeParams("message", c.Params, &p); err != nil {
 		return Result{}, err
-	}
-	t, err := resolve(ctx, env, kind, c)
-	if err != nil {
-		return Result{}, err
-	}
-	conv, err := env.Client.Reply(ctx, t.conversation, intercom.ReplyRequest{AdminID: t.admin, Body: p.Body, Note: asNote})
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Parts: t.made(env, conv, c, isMessage(p.Body, asNote)), Detail: describeMessage(kind, p.Body)}, nil
-}
-
-func describeMessage(kind, html string) string {
-	n := utf8.RuneCountInString(visible(html))
-	if n == 1 {
-		return kind + " (1 character)"
-	}
-	return fmt.Sprintf("%s (%d characters)", kind, n)
-}
-
-// aim is what an action is aimed at: which conversation, and which teammate acts.
-type aim struct {
-	conversation string
-	admin        string
-	since        time.Time // the call was made after this
-}
-
-func resolve(ctx context.Context, env *Env, kind string, c Call) (aim, error) {
-	id, err := conversationID(kind, c.Subject)
-	if err != nil {
-		return aim{}, err
 	}
 	admin, err := actingAdmin(ctx, env, c)
 	if err != nil {
-		return aim{}, err
+		return Result{}, err
 	}
-	return aim{conversation: id, admin: admin, since: time.Now()}, nil
+	contact, _, err := env.Client.Contact(ctx, p.Contact)
+	if err != nil {
+		return Result{}, err
+	}
+	role := "user"
+	if contact.Role == "lead" {
+		role = "lead"
+	}
+	if _, err := env.Client.SendMessage(ctx, intercom.SendMessageRequest{
+		AdminID: admin, Role: role, ContactID: p.Contact, Email: p.Email, Subject: p.Subject, Body: p.Body, Template: p.Template,
+	}); err != nil {
+		return Result{}, err
+	}
+	return Result{Detail: describeMessage("message", p.Body)}, nil
 }
 
-// actingAdmin is the id of the teammate whom the action is done as.
-func actingAdmin(ctx context.Context, env *Env, c Call) (string, error) {
-	if c.Admin == "" {
-		me, err := env.Directory.Me(ctx)
-		if err != nil {
-			return "", fmt.Errorf("who the token belongs to: %w", err)
-		}
-		return string(me.ID), nil
-	}
-	admin, err := env.Directory.Admin(ctx, c.Admin)
-	if err != nil {
-		return "", fmt.Errorf("the teammate who acts: %w", err)
-	}
-	return string(admin.ID), nil
+// Repeatable is false.
+func (outbound) Repeatable(json.RawMessage) bool { return false }
+
+// ReadBack cannot tell.
+func (outbound) ReadBack(context.Context, *Env, Call) (Finding, Result, error) {
+	return Unclear, Result{}, nil
 }
+
+// Priority is the highest: it is what a customer waits for.
+func (outbound) Priority(json.RawMessage) intercom.Priority { return intercom.PriorityReply }
+
+func (outbound) describe(params json.RawMessage) string { return describeBody("message", params) }

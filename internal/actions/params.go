@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,13 +9,14 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
 // Error is an action that cannot be performed as it stands; trying again is of no use.
 type Error struct{ msg string }
 
-func errorf(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+func errorf(format string, args ...any) error { return &Error{fmt.Errorf(format, args...).Error()} }
 
 // Error says what is wrong with the action.
 func (e *Error) Error() string { return e.msg }
@@ -24,9 +26,18 @@ func (e *Error) ErrorClass() intercom.Class { return intercom.Permanent }
 
 // conversationID takes the id out of a subject, and refuses subjects that are no conversation.
 func conversationID(kind, subject string) (string, error) {
+	return subjectID(kind, subject, event.KindConversation)
+}
+
+// ticketID is the same for tickets.
+func ticketID(kind, subject string) (string, error) {
+	return subjectID(kind, subject, event.KindTicket)
+}
+
+func subjectID(kind, subject, want string) (string, error) {
 	what, id, _ := strings.Cut(subject, "/")
-	if what != "conversation" || id == "" {
-		return "", errorf("%s acts on conversations, and this event is about %s", kind, article(what))
+	if what != want || id == "" {
+		return "", errorf("%s acts on %ss, and this event is about %s", kind, want, article(what))
 	}
 	return id, nil
 }
@@ -46,7 +57,9 @@ func decodeParams(kind string, params json.RawMessage, p any) error {
 	if len(params) == 0 {
 		params = json.RawMessage("{}")
 	}
-	if err := json.Unmarshal(params, p); err != nil {
+	d := json.NewDecoder(bytes.NewReader(params))
+	d.UseNumber() // integers stay exact
+	if err := d.Decode(p); err != nil {
 		return errorf("the stored parameters of %s cannot be read", kind) // not told how: they hold customer text
 	}
 	return nil

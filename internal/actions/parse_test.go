@@ -9,7 +9,10 @@ import (
 )
 
 func TestNames_every_kind_is_found_and_sorted(t *testing.T) {
-	want := []string{"assign", "close", "count", "http", "note", "open", "reply", "snooze", "tag", "untag"}
+	want := []string{
+		"assign", "close", "company", "contact", "count", "event", "http", "message", "note", "open",
+		"reply", "set", "snooze", "tag", "ticket", "untag",
+	}
 	if got := Names(); !slices.Equal(got, want) {
 		t.Errorf("Names() = %q, want %q", got, want)
 	}
@@ -17,16 +20,8 @@ func TestNames_every_kind_is_found_and_sorted(t *testing.T) {
 		if k, ok := Lookup(name); !ok || k.Name() != name {
 			t.Errorf("Lookup(%q) = %v, %v", name, k, ok)
 		}
-		if NotYet(name) {
-			t.Errorf("%s is said to be missing yet", name)
-		}
 	}
-	for _, name := range []string{"set", "contact", "company", "ticket", "message", "event"} {
-		if _, ok := Lookup(name); ok || !NotYet(name) {
-			t.Errorf("%s: found %v, not yet %v; want a kind to come", name, ok, NotYet(name))
-		}
-	}
-	if _, ok := Lookup("teleport"); ok || NotYet("teleport") {
+	if _, ok := Lookup("teleport"); ok {
 		t.Error("an unknown kind is known")
 	}
 }
@@ -89,7 +84,8 @@ func TestParse_problems_have_their_place(t *testing.T) {
 		"tag: []":                             {"1:6: tag needs the name of a tag (actions/parameter) [write `tag: NAME` or `tag: [NAME, NAME]`]"},
 		"tag: ''":                             {"1:6: the name of a tag is empty (actions/parameter)"},
 		"tag: [A, ' ', [B], ]":                {"1:10: the name of a tag is empty (actions/parameter)", "1:15: the name of a tag must be a text (actions/parameter)"},
-		"tag: {name: x}":                      {"1:6: the name of a tag must be a text (actions/parameter)"},
+		"tag: {on: contact}":                  {"1:6: tag needs the name of a tag (actions/parameter) [write `tag: NAME` or `tag: [NAME, NAME]`]"},
+		"tag: {name: x, on: company}":         {"1:20: on can only be contact (actions/parameter) [leave it out for what the event is about]"},
 		"tag: '{{ x'":                         {"1:6: a {{ without }} (rules/template)"},
 		"untag: ~":                            {"1:8: untag needs the name of a tag (actions/parameter) [write `untag: NAME` or `untag: [NAME, NAME]`]"},
 		"assign: Finance":                     {"1:9: assign needs to know to whom (actions/parameter) [write {team: NAME}, {admin: E-MAIL} or nobody]"},
@@ -174,7 +170,7 @@ func TestPlan_errors(t *testing.T) {
 }
 
 func TestPlan_other_subjects_are_refused(t *testing.T) {
-	for _, src := range []string{"tag: A", "untag: A", "assign: nobody", "reply: Hi", "note: Hi", "close", "open", "snooze: 1h"} {
+	for _, src := range []string{"assign: nobody", "reply: Hi", "note: Hi", "close", "open", "snooze: 1h"} {
 		_, spec, problems := parse(t, src)
 		if len(problems) > 0 {
 			t.Fatal(problems)
@@ -182,6 +178,17 @@ func TestPlan_other_subjects_are_refused(t *testing.T) {
 		for subject, about := range map[string]string{"contact/abc": "a contact", "ticket/7": "a ticket", "admin/3": "an admin", "ping/": "a ping", "": "something else", "conversation/": "a conversation"} {
 			_, err := spec.Plan(planOf(nil, subject))
 			if err == nil || !strings.Contains(err.Error(), about) || intercom.ClassOf(err) != intercom.Permanent {
+				t.Errorf("%s on %q: %v", src, subject, err)
+			}
+		}
+	}
+	for _, src := range []string{"ticket: {reply: Hi}", "ticket: {note: Hi}", "ticket: {state: Open}", "set: {ticket: {a: 1}}", "set: {title: x}", "tag: A", "untag: A", "ticket: {convert: {type: Bug}}"} {
+		_, spec, problems := parse(t, src)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		for _, subject := range []string{"company/7", "admin/3", ""} {
+			if _, err := spec.Plan(planOf(nil, subject)); err == nil || intercom.ClassOf(err) != intercom.Permanent {
 				t.Errorf("%s on %q: %v", src, subject, err)
 			}
 		}

@@ -23,8 +23,7 @@ func isMessage(html string, asNote bool) func(intercom.Part) bool {
 }
 
 // readBack finds out whether the attempt at a reply, a note or a close with a text took
-// effect: whether the conversation has a part with that text, by the acting teammate, made
-// since the attempt, that no other action of ours owns.
+// effect.
 func readBack(ctx context.Context, env *Env, kind string, c Call, asNote bool) (Finding, Result, error) {
 	var p messageParams
 	if err := decodeParams(kind, c.Params, &p); err != nil {
@@ -34,50 +33,84 @@ func readBack(ctx context.Context, env *Env, kind string, c Call, asNote bool) (
 	if err != nil {
 		return Unclear, Result{}, err
 	}
-	conv, _, err := env.Client.Conversation(ctx, t.conversation)
+	h, err := t.history(ctx, env)
 	if err != nil {
 		return Unclear, Result{}, err
 	}
-	if c.AttemptedAt.IsZero() {
-		return Unclear, Result{}, nil
+	finding, r := h.find(env, c, t.admin, p.Body, asNote)
+	return finding, r, nil
+}
+
+// history is what was read of a conversation or ticket.
+type history struct {
+	parts []intercom.Part // nil when the answer told of none, not even of no parts
+	total int
+}
+
+// history reads what the action is aimed at.
+func (t aim) history(ctx context.Context, env *Env) (history, error) {
+	if t.ticket != "" {
+		ticket, _, err := env.Client.Ticket(ctx, t.ticket)
+		if err != nil {
+			return history{}, err
+		}
+		return history{ticket.Parts, ticket.TotalParts}, nil
 	}
-	// Our clock wrote AttemptedAt and Intercom's the parts.
-	since := c.AttemptedAt.Add(env.Client.Skew() - rounding)
-	fits := isMessage(p.Body, asNote)
-	wordless := plain(p.Body) == "" // a picture: there is no text to know it by
+	conv, _, err := env.Client.Conversation(ctx, t.conversation)
+	if err != nil {
+		return history{}, err
+	}
+	return history{conv.Parts, conv.TotalParts}, nil
+}
+
+// find looks for a part with this text, by the acting teammate, made since the attempt, that
+// no other action of ours owns.
+func (h history) find(env *Env, c Call, admin, body string, asNote bool) (Finding, Result) {
+	if c.AttemptedAt.IsZero() {
+		return Unclear, Result{}
+	}
+	since := attemptedSince(env, c)
+	fits := isMessage(body, asNote)
+	wordless := plain(body) == "" // a picture: there is no text to know it by
 	unclear := false
-	for _, part := range conv.Parts {
+	for _, part := range h.parts {
 		old := part.CreatedAt.Before(since) && !part.CreatedAt.IsZero()
-		if old || !by(part, t.admin) || owned(c, part) || (part.Type == "note") != asNote {
+		if old || !by(part, admin) || owned(c, part) || (part.Type == "note") != asNote {
 			continue
 		}
 		switch {
 		case part.Redacted, wordless && part.Body != "", fits(part) && part.CreatedAt.IsZero():
 			unclear = true // it may be ours, and nothing can show it
 		case !wordless && fits(part):
-			return Happened, Result{Parts: []string{string(part.ID)}, Detail: Describe(kind, c.Params)}, nil
+			return Happened, Result{Parts: []string{string(part.ID)}, Detail: Describe(c.Kind, c.Params)}
 		case part.Body != "" && part.AppPackageCode != "":
 			unclear = true // an app wrote as our teammate since: our words, changed on the way?
 		}
 	}
-	if unclear || cutOff(conv, since) {
-		return Unclear, Result{}, nil
+	if unclear || h.cutOff(since) {
+		return Unclear, Result{}
 	}
-	return DidNotHappen, Result{}, nil
+	return DidNotHappen, Result{}
+}
+
+// attemptedSince is the earliest time that what the attempt made can have on Intercom's clock:
+// ours wrote AttemptedAt.
+func attemptedSince(env *Env, c Call) time.Time {
+	return c.AttemptedAt.Add(env.Client.Skew() - rounding)
 }
 
 // cutOff tells whether parts made since then may be missing, because Intercom returns only the
 // newest ones.
-func cutOff(conv *intercom.Conversation, since time.Time) bool {
+func (h history) cutOff(since time.Time) bool {
 	switch {
-	case conv.Parts == nil:
+	case h.parts == nil:
 		return true // the answer tells of no parts, not even of none
-	case len(conv.Parts) < intercom.MaxParts && conv.TotalParts <= len(conv.Parts):
+	case len(h.parts) < intercom.MaxParts && h.total <= len(h.parts):
 		return false
-	case len(conv.Parts) == 0:
+	case len(h.parts) == 0:
 		return true
 	}
-	oldest := slices.MinFunc(conv.Parts, func(a, b intercom.Part) int { return a.CreatedAt.Compare(b.CreatedAt.Time) })
+	oldest := slices.MinFunc(h.parts, func(a, b intercom.Part) int { return a.CreatedAt.Compare(b.CreatedAt.Time) })
 	return !oldest.CreatedAt.Before(since)
 }
 

@@ -1,26 +1,26 @@
 package actions
 
-import (
-	"encoding/json"
-	"slices"
-)
+import "encoding/json"
 
 // kinds are all kinds, in the order of their names. Each is in a file of its own.
 var kinds = []Kind{
 	assign{},
 	closing{},
+	company{},
+	contact{},
 	count{},
+	track{},
 	post{},
+	outbound{},
 	note{},
 	open{},
 	reply{},
+	set{},
 	snooze{},
 	tag{},
+	ticket{},
 	untag{},
 }
-
-// notYet are the kinds that are planned but not in this version.
-var notYet = []string{"company", "contact", "event", "message", "set", "ticket"}
 
 // Lookup finds a kind by its name.
 func Lookup(name string) (Kind, bool) {
@@ -40,9 +40,6 @@ func Names() []string {
 	}
 	return names
 }
-
-// NotYet tells whether name is a kind that a later version brings.
-func NotYet(name string) bool { return slices.Contains(notYet, name) }
 
 // Describe is a planned action in a few words for logs, without customer text, such as
 // "assign team Finance" or "reply (82 characters)".

@@ -14,3 +14,9 @@ type onConversations struct{}
 
 // Subjects are conversations only.
 func (onConversations) Subjects() []string { return []string{event.KindConversation} }
+
+// onTickets is what specs share that act on the event's ticket.
+type onTickets struct{}
+
+// Subjects are tickets only.
+func (onTickets) Subjects() []string { return []string{event.KindTicket} }

@@ -7,24 +7,29 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
-// tag puts tags on the conversation, and creates those that do not exist:
+// tag puts tags on what the event is about, or on the contact, and creates those that do not
+// exist:
 //
 //   - tag: VIP
 //   - tag: [VIP, "Plan {{ company.plan }}"]
+//   - tag: { name: VIP, on: contact }
 type tag struct{ repeatable }
 
 // tagSpec is tag or untag as a rules file says it.
 type tagSpec struct {
-	onConversations
-	kind  string
-	names []Text
+	kind      string
+	names     []Text
+	onContact bool
 }
 
 type tagParams struct {
 	Tags []string `json:"tags"`
+	// Contact is the contact to tag; empty: what the event is about.
+	Contact string `json:"contact,omitempty"`
 }
 
 // maxTagName is a limit of our own; Intercom documents none.
@@ -38,32 +43,58 @@ func (tag) Parse(n *yaml.Node, d Decoder) Spec { return parseTags("tag", n, d) }
 
 func parseTags(kind string, n *yaml.Node, d Decoder) Spec {
 	n = target(n)
-	nodes := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode {
-		nodes = n.Content
+	s, ok := &tagSpec{kind: kind}, true
+	names := n
+	if n.Kind == yaml.MappingNode {
+		names = nil
+		d.Fields(n, map[string]func(*yaml.Node){
+			"name": func(n *yaml.Node) { names = target(n) },
+			"on": func(n *yaml.Node) {
+				if s.onContact = target(n).Value == event.KindContact; !s.onContact {
+					d.Problem(n, CodeParameter, "leave it out for what the event is about", "on can only be contact")
+					ok = false
+				}
+			},
+		})
 	}
-	if len(nodes) == 0 || isNull(n) {
+	if names == nil || isNull(names) || names.Kind == yaml.SequenceNode && len(names.Content) == 0 {
 		d.Problem(n, CodeParameter, "write `"+kind+": NAME` or `"+kind+": [NAME, NAME]`", "%s needs the name of a tag", kind)
 		return nil
 	}
-	s := &tagSpec{kind: kind}
-	for _, node := range nodes {
-		if t := requireText(node, d, "the name of a tag", false); t != nil {
-			s.names = append(s.names, t)
-		}
+	nodes := []*yaml.Node{names}
+	if names.Kind == yaml.SequenceNode {
+		nodes = names.Content
 	}
-	if len(s.names) < len(nodes) {
+	for _, node := range nodes {
+		t := requireText(node, d, "the name of a tag", false)
+		s.names, ok = append(s.names, t), ok && t != nil
+	}
+	if !ok {
 		return nil
 	}
 	return s
 }
 
+// Subjects are what can have tags; a contact can be named by events of many kinds.
+func (s *tagSpec) Subjects() []string {
+	if s.onContact {
+		return nil
+	}
+	return []string{event.KindConversation, event.KindContact, event.KindTicket}
+}
+
 // Plan renders the names, each once.
 func (s *tagSpec) Plan(p Plan) (json.RawMessage, error) {
-	if _, err := conversationID(s.kind, p.Event.Subject); err != nil {
+	var params tagParams
+	var err error
+	if s.onContact {
+		params.Contact, err = p.Contact()
+	} else {
+		_, err = taggedBy(s.kind, p.Event.Subject)
+	}
+	if err != nil {
 		return nil, err
 	}
-	var params tagParams
 	seen := map[string]bool{}
 	for _, t := range s.names {
 		name, err := t.Render(p.Facts)
@@ -90,37 +121,96 @@ func (s *tagSpec) Summary() string {
 	for i, t := range s.names {
 		names[i] = constant(t)
 	}
-	return s.kind + " " + strings.Join(names, ", ")
+	words := s.kind + " " + strings.Join(names, ", ")
+	if s.onContact {
+		words += " on the contact"
+	}
+	return words
 }
 
-// Do tags the conversation.
+// tagging puts a tag on something, or takes it off.
+type tagging struct {
+	put  func(ctx context.Context, tagID string) error
+	take func(ctx context.Context, tagID string) error
+}
+
+// taggedBy tells which calls tag what the subject is; it makes none.
+func taggedBy(kind, subject string) (func(c *intercom.Client, id, admin string) tagging, error) {
+	what, id, _ := strings.Cut(subject, "/")
+	by := taggings[what]
+	if by == nil || id == "" {
+		return nil, errorf("%s acts on conversations, contacts and tickets, and this event is about %s", kind, article(what))
+	}
+	return by, nil
+}
+
+var taggings = map[string]func(c *intercom.Client, id, admin string) tagging{
+	event.KindConversation: func(c *intercom.Client, id, admin string) tagging {
+		return tagging{
+			put:  func(ctx context.Context, tag string) error { return c.TagConversation(ctx, id, tag, admin) },
+			take: func(ctx context.Context, tag string) error { return c.UntagConversation(ctx, id, tag, admin) },
+		}
+	},
+	event.KindContact: func(c *intercom.Client, id, _ string) tagging {
+		return tagging{
+			put:  func(ctx context.Context, tag string) error { return c.TagContact(ctx, id, tag) },
+			take: func(ctx context.Context, tag string) error { return c.UntagContact(ctx, id, tag) },
+		}
+	},
+	event.KindTicket: func(c *intercom.Client, id, admin string) tagging {
+		return tagging{
+			put:  func(ctx context.Context, tag string) error { return c.TagTicket(ctx, id, tag, admin) },
+			take: func(ctx context.Context, tag string) error { return c.UntagTicket(ctx, id, tag, admin) },
+		}
+	},
+}
+
+// tagging finds out what is tagged, and by whom.
+func (p *tagParams) tagging(ctx context.Context, env *Env, kind string, c Call) (tagging, error) {
+	subject := c.Subject
+	if p.Contact != "" {
+		subject = event.KindContact + "/" + p.Contact
+	}
+	by, err := taggedBy(kind, subject)
+	if err != nil {
+		return tagging{}, err
+	}
+	admin, err := actingAdmin(ctx, env, c)
+	if err != nil {
+		return tagging{}, err
+	}
+	_, id, _ := strings.Cut(subject, "/")
+	return by(env.Client, id, admin), nil
+}
+
+// Do puts the tags on.
 func (tag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	var p tagParams
 	if err := decodeParams("tag", c.Params, &p); err != nil {
 		return Result{}, err
 	}
-	t, err := resolve(ctx, env, "tag", c)
+	on, err := p.tagging(ctx, env, "tag", c)
 	if err != nil {
 		return Result{}, err
 	}
 	for _, name := range p.Tags {
-		if err := putTag(ctx, env, t, name); err != nil {
+		if err := putTag(ctx, env, on, name); err != nil {
 			return Result{}, err
 		}
 	}
 	return Result{Detail: describeTags("tag", c.Params)}, nil
 }
 
-func putTag(ctx context.Context, env *Env, t aim, name string) error {
+func putTag(ctx context.Context, env *Env, on tagging, name string) error {
 	known, err := env.Directory.Tag(ctx, name)
 	if err != nil {
 		return err
 	}
-	err = env.Client.TagConversation(ctx, t.conversation, string(known.ID), t.admin)
+	err = on.put(ctx, string(known.ID))
 	if !intercom.NotFound(err) {
 		return err
 	}
-	// Either the conversation is gone, or somebody deleted the tag since we looked.
+	// Either what is to be tagged is gone, or somebody deleted the tag since we looked.
 	fresh, again := env.Directory.RecheckTag(ctx, known)
 	switch {
 	case again != nil:
@@ -128,7 +218,7 @@ func putTag(ctx context.Context, env *Env, t aim, name string) error {
 	case fresh.ID == known.ID:
 		return err
 	}
-	return env.Client.TagConversation(ctx, t.conversation, string(fresh.ID), t.admin)
+	return on.put(ctx, string(fresh.ID))
 }
 
 func (tag) describe(params json.RawMessage) string { return describeTags("tag", params) }
@@ -138,5 +228,9 @@ func describeTags(kind string, params json.RawMessage) string {
 	if decodeParams(kind, params, &p) != nil || len(p.Tags) == 0 {
 		return kind
 	}
-	return kind + " " + short(strings.Join(p.Tags, ", "), 120)
+	words := kind + " " + short(strings.Join(p.Tags, ", "), 120)
+	if p.Contact != "" {
+		words += " on the contact"
+	}
+	return words
 }

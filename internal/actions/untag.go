@@ -9,10 +9,11 @@ import (
 	"switchboard/internal/intercom"
 )
 
-// untag takes tags off the conversation:
+// untag takes tags off what the event is about, or off the contact:
 //
 //   - untag: VIP
 //   - untag: [VIP, Refund]
+//   - untag: { name: VIP, on: contact }
 //
 // A tag that is not there, or does not exist at all, is off already.
 type untag struct{ repeatable }
@@ -23,13 +24,13 @@ func (untag) Name() string { return "untag" }
 // Parse reads the names.
 func (untag) Parse(n *yaml.Node, d Decoder) Spec { return parseTags("untag", n, d) }
 
-// Do untags the conversation.
+// Do takes the tags off.
 func (untag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	var p tagParams
 	if err := decodeParams("untag", c.Params, &p); err != nil {
 		return Result{}, err
 	}
-	t, err := resolve(ctx, env, "untag", c)
+	on, err := p.tagging(ctx, env, "untag", c)
 	if err != nil {
 		return Result{}, err
 	}
@@ -41,8 +42,7 @@ func (untag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		if !exists {
 			continue
 		}
-		err = env.Client.UntagConversation(ctx, t.conversation, string(known.ID), t.admin)
-		if err != nil && !intercom.NotFound(err) {
+		if err := on.take(ctx, string(known.ID)); err != nil && !intercom.NotFound(err) {
 			return Result{}, err
 		}
 	}

@@ -115,12 +115,13 @@ func (f *Facts) ask(ctx context.Context, q rules.Question) (json.RawMessage, err
 		_, raw, err := f.client.Ticket(ctx, q.ID)
 		return raw, err
 	case rules.AskArticles:
-		list, _, err := f.client.SearchArticles(ctx, q.Search, q.Limit)
-		if err != nil {
-			return nil, silent(err)
-		}
-		for i := range list {
-			list[i].Body = "" // long, and no fact
+		list := []intercom.Article{}
+		for item, err := range f.client.SearchArticles(ctx, q.Search, q.Limit) {
+			if err != nil {
+				return nil, silent(err)
+			}
+			item.Value.Body = "" // long, and no fact
+			list = append(list, item.Value)
 		}
 		return json.Marshal(list)
 	case rules.AskContacts:

@@ -1,6 +1,7 @@
 package intercom
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -159,6 +160,34 @@ type TicketTypeAttribute struct {
 func (a *TicketTypeAttribute) UnmarshalJSON(b []byte) error {
 	type plain TicketTypeAttribute
 	return lenient(b, (*plain)(a))
+}
+
+// ListItem is a value that an attribute of type list can have.
+type ListItem struct{ ID, Name string }
+
+// Items are the values of an attribute of type list. Under which names Intercom keeps them is
+// not documented, so any list of objects with an id and a name, label or value will do.
+func (a TicketTypeAttribute) Items() []ListItem {
+	var options map[string]json.RawMessage
+	if json.Unmarshal(a.Options, &options) != nil {
+		return nil
+	}
+	var items []ListItem
+	for _, raw := range options {
+		type item struct {
+			ID       ID     `json:"id"`
+			Name     string `json:"name"`
+			Label    string `json:"label"`
+			Value    string `json:"value"`
+			Archived bool   `json:"archived"`
+		}
+		for _, i := range listOf[item](raw) {
+			if name := cmp.Or(i.Name, i.Label, i.Value); i.ID != "" && name != "" && !i.Archived {
+				items = append(items, ListItem{string(i.ID), name})
+			}
+		}
+	}
+	return items
 }
 
 // ContactRef names a contact by one of its keys; the first that is set counts.

@@ -260,7 +260,7 @@ func TestEvaluate_once(t *testing.T) {
 		{conversationCreated, otherConversation, ran, heldContact},
 		{conversationCreated, otherContact, ran, ran},
 		{"contact_user_updated.json", same, "failed: once: the event is not about a conversation", heldContact},
-		{"ticket_created.json", same, "failed: then: tag: tag acts on conversations, and this event is about a ticket", heldContact},
+		{"ticket_created.json", same, ran, heldContact},
 		{"company_created.json", same, "failed: once: the event is not about a conversation", "failed: once: the event does not name a contact"},
 	} {
 		gotConversation, gotContact := next(step.payload, step.edit)
@@ -522,9 +522,9 @@ func TestEvaluate_unreadable_payload(t *testing.T) {
 	}
 }
 
-// Actions are for conversations; on other events the rule fails and says so.
+// Some actions are for conversations; on other events the rule fails and says so.
 func TestEvaluate_action_on_another_subject(t *testing.T) {
-	rs := mustParse(t, header+ruleText("r", "when: [conversation.user.created, contact.user.updated]"))
+	rs := mustParse(t, header+"  - {name: r, when: [conversation.user.created, contact.user.updated], then: [close]}\n")
 	if o := outcome(t, evaluate(t, rs, input(t, "contact_user_updated.json")), "r"); o.Verdict != Failed || !strings.Contains(o.Reason, "conversation") {
 		t.Error(said(o))
 	}

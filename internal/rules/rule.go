@@ -238,8 +238,6 @@ func (p *loader) readAction(name, value *yaml.Node) actions.Spec {
 	switch {
 	case ok:
 		return kind.Parse(value, p)
-	case actions.NotYet(name.Value):
-		p.Problem(name, actions.CodeNotYet, "", "the action %q is not supported yet", name.Value)
 	default:
 		hint := didYouMean(name.Value, actions.Names())
 		if hint == "" {

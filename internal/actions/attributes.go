@@ -1,0 +1,140 @@
+package actions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchboard/internal/intercom"
+)
+
+// attributeValues are values for attributes of a model, named as people name them, in the
+// names and types that Intercom wants. A name that does not exist is an error with the closest
+// one: Intercom would drop the value or refuse the whole call.
+func attributeValues(ctx context.Context, env *Env, model string, values map[string]any) (map[string]any, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]any, len(values))
+	for name, v := range values {
+		a, err := env.Directory.DataAttribute(ctx, model, name)
+		if err != nil {
+			return nil, err
+		}
+		if !a.Writable {
+			return nil, errorf("the %s attribute %s cannot be set through the API", model, a.Name)
+		}
+		if out[a.Name], err = typed(a.DataType, v, a.Options); err != nil {
+			return nil, errorf("the %s attribute %s %w", model, a.Name, err)
+		}
+	}
+	return out, nil
+}
+
+// ticketValues are the same for attributes of tickets of a type.
+func ticketValues(tt intercom.TicketType, values map[string]any) (map[string]any, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]any, len(values))
+	for name, v := range values {
+		i := slices.IndexFunc(tt.Attributes, func(a intercom.TicketTypeAttribute) bool {
+			return !a.Archived && strings.EqualFold(a.Name, name)
+		})
+		switch {
+		case i >= 0:
+		case name == titleAttribute, name == descriptionAttribute:
+			out[name] = v
+			continue
+		default:
+			return nil, errorf("tickets of type %s have no attribute %q", tt.Name, short(name, 80))
+		}
+		a := tt.Attributes[i]
+		var err error
+		if a.DataType == "list" {
+			out[a.Name], err = listItem(a, v)
+		} else {
+			out[a.Name], err = typed(a.DataType, v, nil)
+		}
+		if err != nil {
+			return nil, errorf("the ticket attribute %s %w", a.Name, err)
+		}
+	}
+	return out, nil
+}
+
+// The attributes of tickets that every type has.
+const (
+	titleAttribute       = "_default_title_"
+	descriptionAttribute = "_default_description_"
+)
+
+// listItem is the id of an item of an attribute of type list.
+func listItem(a intercom.TicketTypeAttribute, v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	want := fmt.Sprint(v)
+	var names []string
+	for _, item := range a.Items() {
+		if item.ID == want || strings.EqualFold(item.Name, want) {
+			return item.ID, nil
+		}
+		names = append(names, item.Name)
+	}
+	return nil, fmt.Errorf("has no value %q: it has %s", short(want, 80), strings.Join(names, ", "))
+}
+
+// typed is a value in the type of an attribute; nil clears it.
+func typed(dataType string, v any, options []string) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	text := fmt.Sprint(v)
+	switch dataType {
+	case "integer":
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n, nil
+		}
+		return nil, fmt.Errorf("takes whole numbers, and %q is none", short(text, 80))
+	case "float", "decimal":
+		if _, err := strconv.ParseFloat(text, 64); err == nil {
+			return json.Number(text), nil
+		}
+		return nil, fmt.Errorf("takes numbers, and %q is none", short(text, 80))
+	case "boolean":
+		if b, err := strconv.ParseBool(text); err == nil {
+			return b, nil
+		}
+		return nil, fmt.Errorf("is true or false, and not %q", short(text, 80))
+	case "date", "datetime":
+		return date(text)
+	case "string":
+		if len(options) > 0 {
+			i := slices.IndexFunc(options, func(o string) bool { return strings.EqualFold(o, text) })
+			if i < 0 {
+				return nil, fmt.Errorf("has no value %q: it has %s", short(text, 80), strings.Join(options, ", "))
+			}
+			return options[i], nil
+		}
+		return text, nil
+	}
+	return v, nil
+}
+
+// date is a time in Unix seconds.
+func date(text string) (any, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.Unix(), nil
+		}
+	}
+	return nil, fmt.Errorf("takes a time such as 2026-12-24 or 2026-12-24T18:00:00Z, and not %q", short(text, 80))
+}
