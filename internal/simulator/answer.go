@@ -24,6 +24,12 @@ type answer struct {
 
 const apiVersion = "2.14"
 
+// nothing is an answer without a body, and accepted one that says that the rest comes later.
+type (
+	nothing  struct{}
+	accepted struct{}
+)
+
 // send writes the answer, or does to the connection what the fault wants.
 func (a *answer) send(w http.ResponseWriter, r *http.Request, closed <-chan struct{}) {
 	a.wait(r, closed)
@@ -69,6 +75,10 @@ func (a *answer) header(w http.ResponseWriter) []byte {
 	if a.page != "" {
 		h.Set("Content-Type", "text/html")
 		return []byte(a.page)
+	}
+	switch a.value.(type) {
+	case nothing, accepted:
+		return nil
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	return marshal(a.value)

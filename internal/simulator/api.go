@@ -33,45 +33,6 @@ type call struct {
 // JSON and that shares nothing with the state, or an *apiError.
 type handler func(*call) (any, error)
 
-// route is one endpoint.
-type route struct {
-	method, path string
-	handle       handler
-}
-
-func (r route) endpoint() string {
-	if r.path == "" {
-		return ""
-	}
-	return r.method + " " + r.path
-}
-
-// routes are all endpoints there are.
-var routes = []route{
-	{"GET", "/me", getMe},
-	{"GET", "/admins", listAdmins},
-	{"GET", "/admins/{id}", getAdmin},
-	{"GET", "/teams", listTeams},
-	{"GET", "/teams/{id}", getTeam},
-	{"GET", "/tags", listTags},
-	{"POST", "/tags", upsertTag},
-	{"GET", "/tags/{id}", getTag},
-	{"POST", "/contacts", createContact},
-	{"GET", "/contacts/{id}", getContact},
-	{"GET", "/contacts/{id}/companies", contactCompanies},
-	{"GET", "/contacts/{id}/tags", contactTags},
-	{"POST", "/contacts/{id}/tags", tagContact},
-	{"DELETE", "/contacts/{id}/tags/{tag}", untagContact},
-	{"GET", "/conversations", listConversations},
-	{"POST", "/conversations", createConversation},
-	{"GET", "/conversations/{id}", getConversation},
-	{"PUT", "/conversations/{id}", updateConversation},
-	{"POST", "/conversations/{id}/reply", replyConversation},
-	{"POST", "/conversations/{id}/parts", manageConversation},
-	{"POST", "/conversations/{id}/tags", tagConversation},
-	{"DELETE", "/conversations/{id}/tags/{tag}", untagConversation},
-}
-
 // Endpoints lists what the API serves, as Entry.Endpoint and Fault.Endpoint name it.
 func Endpoints() []string {
 	out := make([]string, 0, len(routes))
@@ -177,6 +138,9 @@ func (a *answer) refusal() *apiError {
 // settle decides what the client will read and what the journal says of it.
 func (a *answer) settle(value any, err error, e *Entry) {
 	a.status, a.value = http.StatusOK, value
+	if _, later := value.(accepted); later {
+		a.status = http.StatusAccepted
+	}
 	if err != nil {
 		refused, ok := errors.AsType[*apiError](err)
 		if !ok {
@@ -217,29 +181,16 @@ func knownVersion(version string) bool {
 
 // wants is the effect that the call asks for, whether or not it will have it.
 func (c *call) wants(rt route) Effect {
-	switch rt.endpoint() {
-	case "POST /conversations":
-		return EffectStart
-	case "PUT /conversations/{id}":
-		return EffectUpdate
-	case "POST /conversations/{id}/tags":
-		return EffectTag
-	case "DELETE /conversations/{id}/tags/{tag}":
-		return EffectUntag
-	case "POST /tags":
-		return EffectMakeTag
-	case "POST /contacts", "POST /contacts/{id}/tags", "DELETE /contacts/{id}/tags/{tag}":
-		return EffectContact
-	case "POST /conversations/{id}/reply", "POST /conversations/{id}/parts":
-		var asked struct {
-			MessageType string `json:"message_type"`
-		}
-		if json.Unmarshal(c.body, &asked) != nil {
-			return EffectNone
-		}
-		return messageEffects[asked.MessageType]
+	if rt.effect != effectOfMessage {
+		return cmp.Or(rt.effect, EffectNone)
 	}
-	return EffectNone
+	var asked struct {
+		MessageType string `json:"message_type"`
+	}
+	if json.Unmarshal(c.body, &asked) != nil {
+		return EffectNone
+	}
+	return messageEffects[asked.MessageType]
 }
 
 // messageEffects are the message types of /reply and /parts.

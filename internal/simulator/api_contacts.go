@@ -2,8 +2,6 @@ package simulator
 
 import (
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -17,135 +15,142 @@ func (c *call) contact() (*Contact, error) {
 	return contact, nil
 }
 
+func (c *call) showContact(contact *Contact) any {
+	return c.space.contactJSON(rest, c.options.AppID, contact)
+}
+
+// getContact shows a contact; also one that is archived.
 func getContact(c *call) (any, error) {
 	contact, err := c.contact()
 	if err != nil {
 		return nil, err
 	}
-	return c.space.contactJSON(rest, c.options.AppID, contact), nil
+	return c.showContact(contact), nil
+}
+
+func findContact(c *call) (any, error) {
+	contact := c.space.firstContact(func(have *Contact) bool { return have.ExternalID == c.param("external") })
+	if contact == nil {
+		return nil, errNoContact
+	}
+	c.entry.Contact = contact.ID
+	return c.showContact(contact), nil
+}
+
+// listContacts shows the contacts that are not archived, newest first: by cursor, or by page
+// number when one is given.
+func listContacts(c *call) (any, error) {
+	p, err := c.cursorPage(contactPages)
+	if err != nil {
+		return nil, err
+	}
+	live := func(contact *Contact) bool { return !contact.Archived }
+	if !c.r.URL.Query().Has("page") || p.after > 0 {
+		return c.contactList(p, live), nil
+	}
+	byNumber, err := c.numberedPage(contactPages.usual)
+	if err != nil {
+		return nil, err
+	}
+	if skip := (byNumber.page - 1) * byNumber.perPage; skip > 0 {
+		p.page = byNumber.page
+		p.after = c.space.contacts.numberAfter(skip, live)
+	}
+	return c.contactList(p, live), nil
+}
+
+// contactInput is what a request says of a contact.
+type contactInput struct {
+	Role                   given[string]         `json:"role"`
+	ExternalID             given[givenID]        `json:"external_id"`
+	Email                  given[string]         `json:"email"`
+	Name                   given[string]         `json:"name"`
+	Phone                  given[string]         `json:"phone"`
+	Avatar                 given[string]         `json:"avatar"`
+	OwnerID                given[givenID]        `json:"owner_id"`
+	SignedUpAt             givenTime             `json:"signed_up_at"`
+	LastSeenAt             givenTime             `json:"last_seen_at"`
+	UnsubscribedFromEmails given[bool]           `json:"unsubscribed_from_emails"`
+	CustomAttributes       given[map[string]any] `json:"custom_attributes"`
+}
+
+// check refuses what no contact can have.
+func (in *contactInput) check(w *workspace) error {
+	owner := string(in.OwnerID.value)
+	switch role := in.Role.value; {
+	case role != "" && role != "user" && role != "lead":
+		return invalid("role", "role must be user or lead")
+	case in.Email.value != "" && !strings.Contains(in.Email.value, "@"):
+		return invalid("email", "email is invalid")
+	case owner != "" && owner != "0" && w.admins.byID[owner] == nil:
+		return errNoAdmin
+	}
+	return w.checkAttributes(modelContact, in.CustomAttributes.value)
+}
+
+func (in *contactInput) into(c *Contact, now time.Time) {
+	if in.Role.value != "" {
+		c.Role = in.Role.value
+	}
+	if in.ExternalID.set {
+		c.ExternalID = string(in.ExternalID.value)
+	}
+	if in.OwnerID.set {
+		c.OwnerID = strings.TrimPrefix(string(in.OwnerID.value), "0")
+	}
+	in.Email.into(&c.Email)
+	in.Name.into(&c.Name)
+	in.Phone.into(&c.Phone)
+	in.Avatar.into(&c.Avatar)
+	in.SignedUpAt.into(&c.SignedUpAt)
+	in.LastSeenAt.into(&c.LastSeenAt)
+	in.UnsubscribedFromEmails.into(&c.UnsubscribedFromEmails)
+	setAttributes(&c.CustomAttributes, in.CustomAttributes.value)
+	c.UpdatedAt = now
 }
 
 func createContact(c *call) (any, error) {
-	var in struct {
-		Role                   string         `json:"role"`
-		ExternalID             givenID        `json:"external_id"`
-		Email                  string         `json:"email"`
-		Name                   string         `json:"name"`
-		Phone                  string         `json:"phone"`
-		OwnerID                givenID        `json:"owner_id"`
-		SignedUpAt             int64          `json:"signed_up_at"`
-		LastSeenAt             int64          `json:"last_seen_at"`
-		UnsubscribedFromEmails bool           `json:"unsubscribed_from_emails"`
-		CustomAttributes       map[string]any `json:"custom_attributes"`
-	}
+	var in contactInput
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	switch {
-	case in.Email == "" && in.ExternalID == "" && in.Role == "":
+	if in.Email.value == "" && in.ExternalID.value == "" && in.Role.value == "" {
 		return nil, missing("email")
-	case in.Role != "" && in.Role != "user" && in.Role != "lead":
-		return nil, invalid("role", "role must be user or lead")
-	case in.Email != "" && !strings.Contains(in.Email, "@"):
-		return nil, invalid("email", "email is invalid")
 	}
-	contact := Contact{
-		Role: in.Role, ExternalID: string(in.ExternalID), Email: in.Email, Name: in.Name, Phone: in.Phone,
-		OwnerID: string(in.OwnerID), UnsubscribedFromEmails: in.UnsubscribedFromEmails,
-		CustomAttributes: in.CustomAttributes, CreatedAt: c.now,
+	if err := in.check(&c.space); err != nil {
+		return nil, err
 	}
-	if in.SignedUpAt > 0 {
-		contact.SignedUpAt = time.Unix(in.SignedUpAt, 0)
-	}
-	if in.LastSeenAt > 0 {
-		contact.LastSeenAt = time.Unix(in.LastSeenAt, 0)
-	}
-	if twin := c.space.twin(contact); twin != nil {
-		return nil, &apiError{
-			status: http.StatusConflict, code: "conflict",
-			message: "A contact matching those details already exists with id=" + twin.ID,
-		}
+	contact := Contact{Role: "user", CreatedAt: c.now}
+	in.into(&contact, c.now)
+	if err := c.noTwin(&contact); err != nil {
+		return nil, err
 	}
 	added := c.addContact(contact)
 	c.entry.Effect, c.entry.Contact = EffectContact, added.ID
 	c.notifyContact(added, c.now, true, "created")
-	return c.space.contactJSON(rest, c.options.AppID, added), nil
+	return c.showContact(added), nil
 }
 
-// twin is the contact that a new one would clash with: the same external id, or two users
-// with one e-mail address. Leads may share an address.
-func (w *workspace) twin(c Contact) *Contact {
-	for have := range w.contacts.all {
-		if c.ExternalID != "" && have.ExternalID == c.ExternalID {
-			return have
-		}
-		if c.Email != "" && c.Role != "lead" && have.Role == "user" && strings.EqualFold(have.Email, c.Email) {
-			return have
-		}
+// noTwin refuses a contact whose names another has. The message names the other.
+func (c *call) noTwin(contact *Contact) error {
+	twin := c.space.twin(contact)
+	if twin == nil {
+		return nil
 	}
-	return nil
+	who := "A contact"
+	if twin.Archived {
+		who = "An archived contact"
+	}
+	return &apiError{
+		status: http.StatusConflict, code: "conflict",
+		message: who + " matching those details already exists with id=" + twin.ID,
+	}
 }
 
-func contactCompanies(c *call) (any, error) {
-	contact, err := c.contact()
-	if err != nil {
-		return nil, err
-	}
-	page, perPage, err := c.page(50)
-	if err != nil {
-		return nil, err
-	}
-	total := len(contact.Companies)
-	data := []*companyJSON{}
-	for _, id := range contact.Companies[min((page-1)*perPage, total):min(page*perPage, total)] {
-		if company := c.space.companies.byID[id]; company != nil {
-			data = append(data, c.space.companyJSON(rest, c.options.AppID, company))
-		}
-	}
-	pages := (total + perPage - 1) / perPage
-	var next any
-	if page < pages {
-		next = "/contacts/" + contact.ID + "/companies?per_page=" + strconv.Itoa(perPage) + "&page=" + strconv.Itoa(page+1)
-	}
-	return map[string]any{
-		"type": "list", "data": data, "total_count": total,
-		"pages": map[string]any{"type": "pages", "next": next, "page": page, "per_page": perPage, "total_pages": pages},
-	}, nil
-}
-
-// page reads the parameters of a numbered list.
-func (c *call) page(perPage int) (int, int, error) {
-	page := 1
-	for name, v := range map[string]*int{"page": &page, "per_page": &perPage} {
-		given := c.r.URL.Query().Get(name)
-		if given == "" {
-			continue
-		}
-		n, err := strconv.Atoi(given)
-		if err != nil || n < 1 || n > 1_000_000 {
-			return 0, 0, invalid(name, "%s must be a positive number", name)
-		}
-		*v = n
-	}
-	return page, min(perPage, 50), nil
-}
-
-func contactTags(c *call) (any, error) {
-	contact, err := c.contact()
-	if err != nil {
-		return nil, err
-	}
-	data := []tagJSON{}
-	for _, t := range contact.Tags {
-		data = append(data, c.space.appliedTagJSON(t))
-	}
-	return map[string]any{"type": "list", "data": data}, nil
-}
-
-func tagContact(c *call) (any, error) {
-	var in struct {
-		ID givenID `json:"id"`
-	}
+// updateContact changes what is given. A changed address and a lead who becomes a user are
+// told of beside the change itself.
+func updateContact(c *call) (any, error) {
+	var in contactInput
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
@@ -153,39 +158,27 @@ func tagContact(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.ID == "" {
-		return nil, missing("id")
-	}
-	tag := c.space.tags.byID[string(in.ID)]
-	if tag == nil {
-		return nil, errNoTag
-	}
-	c.entry.Effect, c.entry.Tag = EffectContact, tag.Name
-	applied := tagOf(contact.Tags, tag.ID)
-	if applied == nil {
-		contact.Tags = append(contact.Tags, AppliedTag{
-			ID: tag.ID, AppliedAt: c.now, By: Ref{Type: "admin", ID: c.space.tokenAdmin},
-		})
-		applied = &contact.Tags[len(contact.Tags)-1]
-		contact.UpdatedAt = c.now
-		c.notifyContactTag(contact, tag, c.now, true, "created")
-	}
-	return c.space.appliedTagJSON(*applied), nil
-}
-
-func untagContact(c *call) (any, error) {
-	contact, err := c.contact()
-	if err != nil {
+	if err := in.check(&c.space); err != nil {
 		return nil, err
 	}
-	tag := c.space.tags.byID[c.param("tag")]
-	if tag == nil || tagOf(contact.Tags, tag.ID) == nil {
-		return nil, errNoTag
+	before, after := *contact, contact.clone()
+	in.into(&after, c.now)
+	if before.Role == "user" && after.Role == "lead" {
+		return nil, invalid("role", "a user cannot become a lead")
 	}
-	applied := *tagOf(contact.Tags, tag.ID)
-	contact.Tags = slices.DeleteFunc(contact.Tags, func(t AppliedTag) bool { return t.ID == tag.ID })
-	contact.UpdatedAt = c.now
-	c.entry.Effect, c.entry.Tag = EffectContact, tag.Name
-	c.notifyContactTag(contact, tag, c.now, true, "deleted")
-	return c.space.appliedTagJSON(applied), nil
+	if err := c.noTwin(&after); err != nil {
+		return nil, err
+	}
+	*contact = after
+	c.entry.Effect = EffectContact
+	c.notifyContact(contact, c.now, true, "updated")
+	switch {
+	case before.Role == "lead" && contact.Role == "user":
+		c.notifyContactTopic(contact, c.now, "contact.lead.signed_up")
+	case before.Email != contact.Email && before.Email == "" && contact.Role == "lead":
+		c.notifyContactTopic(contact, c.now, "contact.lead.added_email")
+	case before.Email != contact.Email:
+		c.notifyContactTopic(contact, c.now, "contact.email.updated")
+	}
+	return c.showContact(contact), nil
 }

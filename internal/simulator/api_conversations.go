@@ -1,10 +1,10 @@
 package simulator
 
 import (
-	"encoding/base64"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 )
 
 // maxParts is how many parts, the most recent ones, a conversation shows.
@@ -46,64 +46,13 @@ func getConversation(c *call) (any, error) {
 	return c.whole(cv), nil
 }
 
-// listConversations shows conversations without their parts, the newest first. The cursor
-// names the last one shown, so that new ones do not shift the pages.
+// listConversations shows conversations without their parts, the newest first.
 func listConversations(c *call) (any, error) {
-	query := c.r.URL.Query()
-	perPage := 20
-	if given := query.Get("per_page"); given != "" {
-		n, err := strconv.Atoi(given)
-		if err != nil || n < 1 || n > 150 {
-			return nil, invalid("per_page", "per_page must be between 1 and 150")
-		}
-		perPage = n
-	}
-	order := c.space.conversations.order
-	end, page := len(order), 1
-	if cursor := query.Get("starting_after"); cursor != "" {
-		last, number, ok := readCursor(cursor)
-		if !ok {
-			return nil, invalid("starting_after", "starting_after is not a cursor of this list")
-		}
-		page = number
-		end, _ = slices.BinarySearchFunc(order, last, compareIDs)
-	}
-	start := max(0, end-perPage)
-	items := []*conversationJSON{}
-	for _, id := range slices.Backward(order[start:end]) {
-		items = append(items, c.space.conversationJSON(rest, c.Simulator.conversation(id, c.now), nil))
-	}
-	pages := map[string]any{
-		"type": "pages", "page": page, "per_page": perPage, "total_pages": (len(order) + perPage - 1) / perPage,
-	}
-	if start > 0 {
-		pages["next"] = map[string]any{"page": page + 1, "starting_after": cursor(order[start], page+1)}
-	}
-	return map[string]any{
-		"type": "conversation.list", "pages": pages, "total_count": len(order), "conversations": items,
-	}, nil
-}
-
-// compareIDs compares numbers written as text.
-func compareIDs(a, b string) int {
-	if len(a) != len(b) {
-		return len(a) - len(b)
-	}
-	return strings.Compare(a, b)
-}
-
-func cursor(last string, page int) string {
-	return base64.URLEncoding.EncodeToString([]byte(strconv.Itoa(page) + " " + last))
-}
-
-func readCursor(s string) (last string, page int, ok bool) {
-	text, err := base64.URLEncoding.DecodeString(s)
+	p, err := c.cursorPage(conversationPages)
 	if err != nil {
-		return "", 0, false
+		return nil, err
 	}
-	number, last, found := strings.Cut(string(text), " ")
-	page, err = strconv.Atoi(number)
-	return last, page, found && err == nil && page > 1 && last != ""
+	return c.conversationList(p, func(*Conversation) bool { return true }), nil
 }
 
 // createConversation begins a conversation in a contact's name. It answers with the message.
@@ -143,15 +92,22 @@ func createConversation(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	cv := c.start(contact, Source{
-		Subject: in.Subject, Body: textBody(in.Body), Author: contact.author(), Attachments: files,
-	}, at)
-	c.entry.Effect, c.entry.Conversation, c.entry.Contact, c.entry.Text = EffectStart, cv.ID, contact.ID, in.Body
+	if contact.Blocked {
+		return nil, errBlocked
+	}
+	return c.begin(contact, Source{Subject: in.Subject, Attachments: files}, in.Body, at), nil
+}
+
+// begin starts a conversation with a contact's words and shows the message.
+func (c *call) begin(contact *Contact, source Source, words string, at time.Time) any {
+	source.Body, source.Author = textBody(words), contact.author()
+	cv := c.start(contact, source, at)
+	c.entry.Effect, c.entry.Conversation, c.entry.Contact, c.entry.Text = EffectStart, cv.ID, contact.ID, words
 	c.notifyConversation(cv, c.now, true, nil, "conversation.user.created")
 	return map[string]any{
-		"type": "user_message", "id": cv.Source.ID, "created_at": at.Unix(), "body": in.Body,
+		"type": "user_message", "id": cv.Source.ID, "created_at": at.Unix(), "body": words,
 		"message_type": "inapp", "conversation_id": cv.ID,
-	}, nil
+	}
 }
 
 // updateConversation sets the read mark, the title, the company and custom attributes, which
@@ -171,19 +127,14 @@ func updateConversation(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(in.CustomAttributes))
-	for name := range in.CustomAttributes {
-		if !c.space.attributes[name] {
-			return nil, invalid("custom_attributes", "Custom attribute %q does not exist", name)
-		}
-		names = append(names, name)
+	if err := c.space.checkAttributes(modelConversation, in.CustomAttributes); err != nil {
+		return nil, err
 	}
 	if in.CompanyID != nil && *in.CompanyID != "" && c.space.companies.byID[*in.CompanyID] == nil {
 		return nil, errNoCompany
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		cv.CustomAttributes[name] = in.CustomAttributes[name]
+	setAttributes(&cv.CustomAttributes, in.CustomAttributes)
+	for _, name := range slices.Sorted(maps.Keys(in.CustomAttributes)) {
 		c.history(cv, "conversation_attribute_updated_by_admin", name, in.CustomAttributes[name])
 	}
 	if in.Title != nil && *in.Title != cv.Title {
@@ -263,4 +214,15 @@ func untagConversation(c *call) (any, error) {
 	}
 	c.entry.Effect, c.entry.Tag = EffectUntag, tag.Name
 	return c.space.appliedTagJSON(applied), nil
+}
+
+// deleteConversation removes a conversation for good, and the ticket that it is.
+func deleteConversation(c *call) (any, error) {
+	cv, err := c.conversation()
+	if err != nil {
+		return nil, err
+	}
+	c.dropConversation(cv, c.now, true)
+	c.entry.Effect = EffectDelete
+	return map[string]any{"id": cv.ID, "object": "conversation", "deleted": true}, nil
 }

@@ -48,6 +48,13 @@ var (
 	errNoTeam          = &apiError{status: http.StatusNotFound, code: "team_not_found", message: "Team not found"}
 	errNoTag           = &apiError{status: http.StatusNotFound, code: "tag_not_found", message: "Tag not found"}
 	errNoCompany       = &apiError{status: http.StatusNotFound, code: "company_not_found", message: "Company Not Found"}
+	errNoResource      = &apiError{status: http.StatusNotFound, code: "not_found", message: "Resource Not Found"}
+	errNoField         = &apiError{status: http.StatusNotFound, code: "field_not_found", message: "We couldn't find that data attribute to update"}
+	errNoTicket        = &apiError{status: http.StatusNotFound, code: "ticket_not_found", message: "Ticket not found"}
+	errNoPart          = &apiError{status: http.StatusNotFound, code: "conversation_part_or_message_not_found", message: "Conversation part or message not found"}
+	errLastCustomer    = &apiError{status: http.StatusUnprocessableEntity, code: "parameter_invalid", message: "Removing the last customer is not allowed"}
+	errBlocked         = &apiError{status: http.StatusForbidden, code: "action_forbidden", message: "The contact is blocked"}
+	errTicketState     = &apiError{status: http.StatusBadRequest, code: "ticket_state_id_invalid", message: "Ticket state id is not valid or is not associated with the ticket type"}
 	errTagParameters   = &apiError{status: http.StatusBadRequest, code: "parameter_invalid", message: "invalid tag parameters"}
 	errTooLarge        = &apiError{status: http.StatusRequestEntityTooLarge, code: "client_error", message: "The request is too large"}
 )

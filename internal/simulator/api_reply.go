@@ -10,12 +10,10 @@ import (
 
 // message is the body of /reply and /parts.
 type message struct {
-	MessageType     string           `json:"message_type"`
-	Type            string           `json:"type"`
-	AdminID         givenID          `json:"admin_id"`
-	IntercomUserID  givenID          `json:"intercom_user_id"`
-	UserID          givenID          `json:"user_id"`
-	Email           string           `json:"email"`
+	MessageType string  `json:"message_type"`
+	Type        string  `json:"type"`
+	AdminID     givenID `json:"admin_id"`
+	identity
 	Body            string           `json:"body"`
 	AssigneeID      *givenID         `json:"assignee_id"`
 	SnoozedUntil    *int64           `json:"snoozed_until"`
@@ -37,30 +35,19 @@ func replyConversation(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if in.MessageType == "" {
-		return nil, missing("message_type")
-	}
-	if !slices.Contains([]string{"comment", "note", "quick_reply"}, in.MessageType) {
-		return nil, invalid("message_type", "message_type must be comment, note or quick_reply")
-	}
-	at, err := c.madeAt(in.CreatedAt)
+	return c.reply(&in)
+}
+
+func (c *call) reply(in *message) (any, error) {
+	ch, err := c.replyChange(in)
 	if err != nil {
 		return nil, err
 	}
-	ch := change{effect: messageEffects[in.MessageType], at: at, code: c.options.AppPackageCode}
-	if ch.attachments, err = attachments(in.AttachmentURLs, in.AttachmentFiles); err != nil {
-		return nil, err
-	}
 	var cv *Conversation
-	switch in.Type {
-	case "admin":
-		cv, err = c.adminReply(&in, &ch)
-	case "user":
-		cv, err = c.contactReply(&in, &ch)
-	case "":
-		return nil, missing("type")
-	default:
-		return nil, invalid("type", "type must be admin or user")
+	if in.Type == "user" {
+		cv, err = c.contactReply(in, &ch)
+	} else if cv, err = c.conversation(); err == nil {
+		err = c.adminWrites(in, &ch)
 	}
 	if err != nil {
 		return nil, err
@@ -68,86 +55,113 @@ func replyConversation(c *call) (any, error) {
 	return c.done(cv, ch), nil
 }
 
-func (c *call) adminReply(in *message, ch *change) (cv *Conversation, err error) {
-	if cv, err = c.conversation(); err != nil {
-		return nil, err
+// replyChange is the change that a reply makes, as far as that does not depend on who writes.
+func (c *call) replyChange(in *message) (change, error) {
+	switch {
+	case in.MessageType == "":
+		return change{}, missing("message_type")
+	case !slices.Contains([]string{"comment", "note", "quick_reply"}, in.MessageType):
+		return change{}, invalid("message_type", "message_type must be comment, note or quick_reply")
+	case in.Type == "":
+		return change{}, missing("type")
+	case in.Type != "admin" && in.Type != "user":
+		return change{}, invalid("type", "type must be admin or user")
 	}
+	at, err := c.madeAt(in.CreatedAt)
+	if err != nil {
+		return change{}, err
+	}
+	files, err := attachments(in.AttachmentURLs, in.AttachmentFiles)
+	return change{effect: messageEffects[in.MessageType], at: at, code: c.options.AppPackageCode, attachments: files}, err
+}
+
+// adminWrites makes the change an admin's.
+func (c *call) adminWrites(in *message, ch *change) (err error) {
 	if ch.author, err = c.actor(in.AdminID); err != nil {
-		return nil, err
+		return err
 	}
 	ch.body = htmlBody(in.Body)
 	if in.MessageType == "quick_reply" {
 		if len(in.ReplyOptions) == 0 {
-			return nil, missing("reply_options")
+			return missing("reply_options")
 		}
 		ch.options = in.ReplyOptions
-		return cv, nil
+		return nil
 	}
 	if ch.body == "" && len(ch.attachments) == 0 {
-		return nil, missing("body")
+		return missing("body")
 	}
-	return cv, nil
+	return nil
 }
 
-// contactReply finds the contact by one of three names, and, for the id "last", the newest
-// conversation of that contact.
+// contactReply makes the change a contact's. The id "last" is the newest conversation of
+// that contact.
 func (c *call) contactReply(in *message, ch *change) (*Conversation, error) {
-	if in.MessageType != "comment" {
-		return nil, invalid("message_type", "contacts can only comment")
+	var cv *Conversation
+	if c.param("id") != "last" {
+		var err error
+		if cv, err = c.conversation(); err != nil {
+			return nil, err
+		}
+		return cv, c.customerWrites(cv, in, ch)
 	}
 	contact, err := c.replier(in)
 	if err != nil {
 		return nil, err
 	}
-	c.entry.Contact = contact.ID
-	var cv *Conversation
-	if c.param("id") == "last" {
-		for other := range c.space.conversations.all {
-			if slices.Contains(other.Contacts, contact.ID) {
-				cv = other
-			}
+	for _, other := range c.space.conversations.newest() {
+		if slices.Contains(other.Contacts, contact.ID) {
+			c.settle(other, c.now)
+			c.entry.Conversation = other.ID
+			return other, c.customerWrites(other, in, ch)
 		}
-		if cv == nil {
-			return nil, errNoConversation
-		}
-		c.settleNow(cv)
-	} else if cv, err = c.conversation(); err != nil {
-		return nil, err
 	}
-	if !slices.Contains(cv.Contacts, contact.ID) {
-		return nil, errNoConversation
+	return nil, errNoConversation
+}
+
+// customerWrites makes the change a comment of a contact who takes part in the thread.
+func (c *call) customerWrites(thread *Conversation, in *message, ch *change) error {
+	if in.MessageType != "comment" {
+		return invalid("message_type", "contacts can only comment")
+	}
+	contact, err := c.replier(in)
+	if err != nil {
+		return err
+	}
+	c.entry.Contact = contact.ID
+	if !slices.Contains(thread.Contacts, contact.ID) {
+		return errNoConversation
+	}
+	if contact.Blocked {
+		return errBlocked
 	}
 	ch.author, ch.body = contact.author(), textBody(in.Body)
 	if ch.body == "" && len(ch.attachments) == 0 {
-		return nil, missing("body")
+		return missing("body")
 	}
-	return cv, nil
-}
-
-func (c *call) settleNow(cv *Conversation) {
-	c.settle(cv, c.now)
-	c.entry.Conversation = cv.ID
+	return nil
 }
 
 func (c *call) replier(in *message) (*Contact, error) {
-	if in.IntercomUserID == "" && in.UserID == "" && in.Email == "" {
+	if in.identity == (identity{}) {
 		return nil, missing("intercom_user_id")
 	}
-	for contact := range c.space.contacts.all {
-		if in.IntercomUserID != "" && contact.ID == string(in.IntercomUserID) ||
-			in.IntercomUserID == "" && in.UserID != "" && contact.ExternalID == string(in.UserID) ||
-			in.IntercomUserID == "" && in.UserID == "" && strings.EqualFold(contact.Email, in.Email) {
-			return contact, nil
-		}
+	contact := c.space.named(in.identity)
+	if contact == nil {
+		return nil, errNoContact
 	}
-	return nil, errNoContact
+	return contact, nil
 }
 
-// manageConversation closes, snoozes, opens or assigns, and nothing else.
+// manageConversation closes, snoozes, opens or assigns. A comment or note of an admin is
+// taken here too, as older texts about the API have it.
 func manageConversation(c *call) (any, error) {
 	var in message
 	if err := c.read(&in); err != nil {
 		return nil, err
+	}
+	if in.Type == "admin" && (in.MessageType == "comment" || in.MessageType == "note") {
+		return c.reply(&in)
 	}
 	cv, err := c.conversation()
 	if err != nil {

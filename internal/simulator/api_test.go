@@ -48,7 +48,7 @@ func TestAPI_tags_ignore_case(t *testing.T) {
 	b.expect(b.call("GET", "/tags/"+id, "").body, "id", id)
 	b.refused(b.call("POST", "/tags", `{"test":"x"}`), 400, "parameter_invalid", "invalid tag parameters")
 	b.refused(b.call("POST", "/tags", `{"name":"x","id":"9"}`), 404, "tag_not_found", "Tag not found")
-	b.refused(b.call("POST", "/tags", `{"name":"x","users":[{"id":"1"}]}`), 400, "parameter_invalid", "")
+	b.refused(b.call("POST", "/tags", `{"name":"x","users":[{"id":"1"}]}`), 404, "not_found", "User Not Found")
 	b.call("POST", "/tags", `{"name":"Other"}`)
 	b.refused(b.call("POST", "/tags", `{"name":"other","id":"`+id+`"}`), 409, "conflict", "")
 	var effects []Effect
@@ -389,7 +389,8 @@ func TestAPI_refuses_bad_writes(t *testing.T) {
 		{"reply", `{"message_type":"comment","type":"user","user_id":"nobody","body":"x"}`, "not_found", 404},
 		{"reply", `{"message_type":"comment","type":"user","intercom_user_id":"` + stranger + `","body":"x"}`, "not_found", 404},
 		{"parts", `{}`, "parameter_missing", 400},
-		{"parts", `{"message_type":"comment","type":"admin",` + admin + `,"body":"x"}`, "parameter_invalid", 400},
+		{"parts", `{"message_type":"comment","type":"user","user_id":"c-1","body":"x"}`, "parameter_invalid", 400},
+		{"parts", `{"message_type":"quick_reply","type":"admin",` + admin + `,"body":"x"}`, "parameter_invalid", 400},
 		{"parts", `{"message_type":"close",` + admin + `}`, "parameter_missing", 400},
 		{"parts", `{"message_type":"close","type":"team",` + admin + `}`, "parameter_invalid", 400},
 		{"parts", `{"message_type":"open"}`, "parameter_missing", 400},

@@ -1,10 +1,6 @@
 package simulator
 
-import (
-	"net/http"
-	"slices"
-	"strings"
-)
+import "slices"
 
 func getMe(c *call) (any, error) {
 	admin := c.space.admins.byID[c.space.tokenAdmin]
@@ -34,6 +30,30 @@ func getAdmin(c *call) (any, error) {
 	return c.space.adminJSON(admin), nil
 }
 
+// setAway says whether an admin takes conversations.
+func setAway(c *call) (any, error) {
+	var in struct {
+		Enabled  *bool `json:"away_mode_enabled"`
+		Reassign *bool `json:"away_mode_reassign"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	admin := c.space.admins.byID[c.param("id")]
+	switch {
+	case admin == nil:
+		return nil, errNoAdmin
+	case in.Enabled == nil:
+		return nil, missing("away_mode_enabled")
+	case in.Reassign == nil:
+		return nil, missing("away_mode_reassign")
+	}
+	admin.Away, admin.Reassign = *in.Enabled, *in.Reassign
+	c.entry.Effect, c.entry.Admin = EffectAway, admin.ID
+	c.tell(c.now, true, "admin/"+admin.ID, "", c.space.adminItem(admin), "admin.away_mode_updated")
+	return c.space.adminJSON(admin), nil
+}
+
 func listTeams(c *call) (any, error) {
 	teams := []teamJSON{}
 	for team := range c.space.teams.all {
@@ -48,61 +68,6 @@ func getTeam(c *call) (any, error) {
 		return nil, errNoTeam
 	}
 	return team.json(), nil
-}
-
-func listTags(c *call) (any, error) {
-	tags := []tagJSON{}
-	for tag := range c.space.tags.all {
-		tags = append(tags, tagJSON{Type: "tag", ID: tag.ID, Name: tag.Name})
-	}
-	return map[string]any{"type": "list", "data": tags}, nil
-}
-
-func getTag(c *call) (any, error) {
-	tag := c.space.tags.byID[c.param("id")]
-	if tag == nil {
-		return nil, errNoTag
-	}
-	return tagJSON{Type: "tag", ID: tag.ID, Name: tag.Name}, nil
-}
-
-// upsertTag makes a tag, returns the one that has the name already (in any case), or renames
-// the one of a given id.
-func upsertTag(c *call) (any, error) {
-	var in struct {
-		ID        givenID `json:"id"`
-		Name      string  `json:"name"`
-		Companies []any   `json:"companies"`
-		Users     []any   `json:"users"`
-	}
-	if err := c.read(&in); err != nil {
-		return nil, err
-	}
-	name := strings.TrimSpace(in.Name)
-	if name == "" {
-		return nil, errTagParameters
-	}
-	if in.Companies != nil || in.Users != nil {
-		return nil, invalid("users", "tagging in bulk is not simulated")
-	}
-	c.entry.Tag = name
-	if in.ID != "" {
-		tag := c.space.tags.byID[string(in.ID)]
-		if tag == nil {
-			return nil, errNoTag
-		}
-		if same := c.space.tagByName(name); same != nil && same != tag {
-			return nil, &apiError{status: http.StatusConflict, code: "conflict", message: "A tag with that name already exists"}
-		}
-		tag.Name = name
-		c.entry.Effect = EffectMakeTag
-		return tagJSON{Type: "tag", ID: tag.ID, Name: tag.Name}, nil
-	}
-	if c.space.tagByName(name) == nil {
-		c.entry.Effect = EffectMakeTag
-	}
-	tag := c.addTag(name)
-	return tagJSON{Type: "tag", ID: tag.ID, Name: tag.Name}, nil
 }
 
 // actor finds the admin in whose name a call acts.

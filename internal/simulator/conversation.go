@@ -25,6 +25,20 @@ const (
 	EffectContact Effect = "contact" // a contact was made or tagged
 	EffectMakeTag Effect = "make_tag"
 	EffectRate    Effect = "rate" // a customer rated the conversation, which the API cannot do
+
+	EffectContactNote Effect = "contact_note"
+	EffectCompany     Effect = "company" // a company was made, changed or deleted
+	EffectAttach      Effect = "attach"  // a contact joined a company or a conversation
+	EffectDetach      Effect = "detach"
+	EffectTicket      Effect = "ticket"  // a ticket was made or changed
+	EffectConvert     Effect = "convert" // a conversation became a ticket
+	EffectMessage     Effect = "message" // a teammate wrote to a contact outside a conversation
+	EffectEvent       Effect = "event"   // something a contact did was tracked
+	EffectArticle     Effect = "article"
+	EffectAttribute   Effect = "attribute" // a custom attribute was declared
+	EffectAway        Effect = "away"
+	EffectRedact      Effect = "redact"
+	EffectDelete      Effect = "delete" // a contact, conversation, ticket or tag is gone
 )
 
 // change is one thing that somebody does to a conversation.
@@ -38,6 +52,7 @@ type change struct {
 	until       time.Time // for EffectSnooze
 	code        string    // app_package_code: set when made through the API
 	options     []QuickReply
+	ticket      *Ticket // that the change is made to; nil when it is made to a conversation
 }
 
 // apply makes the change, adds the part that tells of it, and sends the notifications of
@@ -64,7 +79,11 @@ func (s *Simulator) apply(c *Conversation, ch change) Part {
 	if contact := s.space.contacts.byID[ch.author.ID]; contact != nil && ch.effect == EffectReply {
 		contact.LastRepliedAt, contact.UpdatedAt = ch.at, ch.at
 	}
-	s.notifyConversation(c, time.Now(), ch.code != "", &part, topics...)
+	if ch.ticket != nil {
+		s.notifyTicketPart(ch.ticket, time.Now(), &part, ticketTopics(ch)...)
+	} else {
+		s.notifyConversation(c, time.Now(), ch.code != "", &part, topics...)
+	}
 	return part
 }
 
@@ -243,15 +262,20 @@ func (c *Conversation) sourcePart() Part {
 // untagConversation takes a tag off; false when it was not on. Intercom has no notification
 // for that.
 func (s *Simulator) untagConversation(c *Conversation, tagID string, at time.Time) (AppliedTag, bool) {
-	i := slices.IndexFunc(c.Tags, func(t AppliedTag) bool { return t.ID == tagID })
-	if i < 0 {
+	on := tagOf(c.Tags, tagID)
+	if on == nil {
 		return AppliedTag{}, false
 	}
-	applied := c.Tags[i]
-	c.Tags = slices.Delete(c.Tags, i, i+1)
+	applied := *on
+	c.untag(tagID)
+	c.UpdatedAt = at
+	return applied, true
+}
+
+// untag removes a tag from the conversation and its parts.
+func (c *Conversation) untag(tagID string) {
+	c.Tags = slices.DeleteFunc(c.Tags, func(t AppliedTag) bool { return t.ID == tagID })
 	for n := range c.Parts {
 		c.Parts[n].Tags = slices.DeleteFunc(slices.Clone(c.Parts[n].Tags), func(id string) bool { return id == tagID })
 	}
-	c.UpdatedAt = at
-	return applied, true
 }

@@ -204,11 +204,16 @@ func (s *Simulator) AdminPrioritises(conversationID, adminID string, priority bo
 // has a conversation_id and no id.
 func (s *Simulator) DeleteConversation(conversationID string) error {
 	return s.with(conversationID, func(c *Conversation, at time.Time) error {
-		s.space.conversations.remove(c.ID)
-		value := map[string]any{"type": "conversation", "conversation_id": c.ID}
-		s.tell(at, false, "conversation/"+c.ID, "", value, "conversation.deleted")
+		s.dropConversation(c, at, false)
 		return nil
 	})
+}
+
+func (s *Simulator) dropConversation(c *Conversation, at time.Time, api bool) {
+	s.space.conversations.remove(c.ID)
+	s.space.tickets.remove(c.ID)
+	value := map[string]any{"type": "conversation", "conversation_id": c.ID}
+	s.tell(at, api, "conversation/"+c.ID, "", value, "conversation.deleted")
 }
 
 // ContactSignsUp adds a contact, as AddContact does, and tells of it. Topic:

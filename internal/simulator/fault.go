@@ -3,6 +3,7 @@ package simulator
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ type Faults struct {
 	// Latency delays every answer, after the effect.
 	Latency Latency
 	// TokenRevoked answers every call with 401 token_revoked; PlanRestricted every call about
-	// conversations with 403 api_plan_restricted.
+	// conversations, tickets and messages with 403 api_plan_restricted.
 	TokenRevoked, PlanRestricted bool
 }
 
@@ -123,11 +124,14 @@ func (p *faultPlan) pick(endpoint string, wants Effect) Fault {
 			return f
 		}
 	}
-	if p.PlanRestricted && strings.Contains(endpoint, " /conversations") {
+	if p.PlanRestricted && planned.MatchString(endpoint) {
 		return Fault{Kind: Restricted}
 	}
 	return Fault{}
 }
+
+// planned are the calls that need a plan.
+var planned = regexp.MustCompile(`^[A-Z]+ /(conversations|messages|tickets)`)
 
 func (f Fault) fits(endpoint string, wants Effect) bool {
 	if f.Effect != "" && f.Effect != wants {

@@ -23,6 +23,8 @@ type Entry struct {
 	// Conversation, Contact and Part are the ids of what it did it to, and of the part that
 	// it made.
 	Conversation, Contact, Part string
+	// Company and Ticket are the ids of those; Company is Intercom's.
+	Company, Ticket string
 	// Admin is the id of the admin on whose behalf it was made.
 	Admin string
 	// Text is the body it brought, without markup; Tag the name of the tag; Assignee the id of

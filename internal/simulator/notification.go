@@ -130,6 +130,11 @@ func (s *Simulator) notifyContact(c *Contact, at time.Time, api bool, what strin
 	s.tell(at, api, "contact/"+c.ID, "", value, "contact."+c.Role+"."+what)
 }
 
+// notifyContactTopic tells of a contact by a topic that API 1.x does not have.
+func (s *Simulator) notifyContactTopic(c *Contact, at time.Time, topic string) {
+	s.tell(at, true, "contact/"+c.ID, "", s.space.contactJSON(webhook2, s.options.AppID, c), topic)
+}
+
 // notifyContactTag tells that a tag was put on a contact ("created") or taken off ("deleted").
 func (s *Simulator) notifyContactTag(c *Contact, tag *Tag, at time.Time, api bool, what string) {
 	label := tagJSON{Type: "tag", ID: tag.ID, Name: tag.Name}

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,27 +52,6 @@ func (s *Simulator) addTag(name string) *Tag {
 	return tag
 }
 
-// AddCompany adds a company and returns Intercom's id for it.
-func (s *Simulator) AddCompany(c Company) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c.ID == "" {
-		c.ID = s.ids.object()
-	}
-	if c.CompanyID == "" {
-		c.CompanyID = c.ID
-	}
-	if c.CreatedAt.IsZero() {
-		c.CreatedAt = time.Now()
-	}
-	if c.UpdatedAt.IsZero() {
-		c.UpdatedAt = c.CreatedAt
-	}
-	c.CustomAttributes = maps.Clone(c.CustomAttributes)
-	s.space.companies.put(c.ID, &c)
-	return c.ID
-}
-
 // AddContact adds a contact and returns the id.
 func (s *Simulator) AddContact(c Contact) string {
 	s.mu.Lock()
@@ -95,16 +73,9 @@ func (s *Simulator) addContact(c Contact) *Contact {
 	if c.UpdatedAt.IsZero() {
 		c.UpdatedAt = c.CreatedAt
 	}
+	s.space.declare(modelContact, c.CustomAttributes)
 	s.space.contacts.put(c.ID, &c)
 	return &c
-}
-
-// AddConversationAttribute declares a custom attribute of conversations. The API sets only
-// attributes that exist, and cannot create them.
-func (s *Simulator) AddConversationAttribute(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.space.attributes[name] = true
 }
 
 // SetAway says whether a teammate is away.

@@ -45,6 +45,7 @@ type idSource struct {
 	r                                       *random
 	lastConversation, lastPart, lastMessage uint64
 	lastAdmin, lastTeam, lastTag            uint64
+	lastNote, lastTicket, lastArticle       uint64
 }
 
 func newIDSource(seed uint64) *idSource {
@@ -57,6 +58,9 @@ func newIDSource(seed uint64) *idSource {
 		lastAdmin:        9_600_000 + r.Uint64N(90_000),
 		lastTeam:         5_000_000 + r.Uint64N(90_000),
 		lastTag:          12_900_000 + r.Uint64N(90_000),
+		lastNote:         2_310_000 + r.Uint64N(90_000),
+		lastTicket:       66_040_000 + r.Uint64N(90_000),
+		lastArticle:      9_120_000 + r.Uint64N(90_000),
 	}
 }
 
@@ -71,5 +75,8 @@ func (s *idSource) message() string      { return s.next(&s.lastMessage, 97) }
 func (s *idSource) admin() string        { return s.next(&s.lastAdmin, 97) }
 func (s *idSource) team() string         { return s.next(&s.lastTeam, 97) }
 func (s *idSource) tag() string          { return s.next(&s.lastTag, 97) }
+func (s *idSource) note() string         { return s.next(&s.lastNote, 7) }
+func (s *idSource) ticket() string       { return s.next(&s.lastTicket, 3) }
+func (s *idSource) article() string      { return s.next(&s.lastArticle, 7) }
 func (s *idSource) object() string       { return s.r.hex(12) }
 func (s *idSource) notification() string { return "notif_" + s.r.uuid() }

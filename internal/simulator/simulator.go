@@ -1,6 +1,7 @@
 // Package simulator is an Intercom that lives in memory and behaves like the real one.
 //
-// A Simulator is one workspace: conversations, contacts, teammates, teams and tags. People
+// A Simulator is one workspace: conversations, tickets, contacts, companies, teammates, teams,
+// tags, articles and custom attributes. People
 // do things in it (CustomerStarts, AdminReplies, AdminCloses and so on) and programs do
 // things through its REST API (Handler); both change the same state, and every change makes
 // the notifications that Intercom makes, several for one part where Intercom sends several.
@@ -110,6 +111,8 @@ type Simulator struct {
 	journal       ledger[Entry]
 	windows       ledger[WindowUse]
 	notifications ledger[Notification]
+	messages      ledger[Message]
+	companyScroll scroll
 }
 
 // New makes a workspace with nobody in it but the admin whom the token belongs to.
@@ -137,6 +140,7 @@ func New(o Options) *Simulator {
 		journal:       ledger[Entry]{limit: o.JournalCap},
 		windows:       ledger[WindowUse]{limit: o.JournalCap},
 		notifications: ledger[Notification]{limit: o.JournalCap},
+		messages:      ledger[Message]{limit: o.JournalCap},
 	}
 	s.window.setLimit(o.RateLimit)
 	if o.Topics != nil {
@@ -145,6 +149,8 @@ func New(o Options) *Simulator {
 			s.topics[topic] = true
 		}
 	}
+	s.space.appID = o.AppID
+	addTicketStates(&s.space)
 	s.space.bot = Author{Type: "bot", ID: s.ids.admin(), Name: "Fin", Email: "operator+" + o.AppID + "@intercom.io"}
 	s.space.tokenAdmin = s.AddAdmin(o.Admin)
 	s.mail = newPostman(o, s.log)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -271,13 +270,6 @@ type partListJSON struct {
 	Total int        `json:"total_count"`
 }
 
-type emptyListJSON struct {
-	Type    string `json:"type"`
-	Data    []any  `json:"data"`
-	Total   int    `json:"total_count"`
-	HasMore bool   `json:"has_more"`
-}
-
 type conversationJSON struct {
 	Type                string          `json:"type"`
 	ID                  string          `json:"id"`
@@ -303,7 +295,7 @@ type conversationJSON struct {
 	CustomAttributes    map[string]any  `json:"custom_attributes"`
 	Topics              map[string]any  `json:"topics"`
 	Ticket              any             `json:"ticket"`
-	LinkedObjects       emptyListJSON   `json:"linked_objects"`
+	LinkedObjects       linkedListJSON  `json:"linked_objects"`
 	AIAgent             any             `json:"ai_agent"`
 	AIAgentParticipated bool            `json:"ai_agent_participated"`
 	Parts               *partListJSON   `json:"conversation_parts,omitempty"`
@@ -317,18 +309,15 @@ func (w *workspace) conversationJSON(f form, c *Conversation, parts []Part) *con
 		Source: sourceJSON{
 			Type: c.Source.Type, ID: c.Source.ID, DeliveredAs: c.Source.DeliveredAs, Subject: c.Source.Subject,
 			Body: c.Source.Body, Author: c.Source.Author.json(false),
-			Attachments: attachmentsJSON(c.Source.Attachments), URL: orNull(c.Source.URL),
+			Attachments: attachmentsJSON(c.Source.Attachments), URL: orNull(c.Source.URL), Redacted: c.Source.Redacted,
 		},
 		Contacts:        contactListJSON{Type: "contact.list", Contacts: w.contactRefs(c.Contacts)},
 		AdminAssigneeID: number(c.AdminAssigneeID), TeamAssigneeID: number(c.TeamAssigneeID),
 		Open: c.State != StateClosed, State: c.State, Read: c.Read,
-		Tags: w.tagList(c.Tags), Priority: "not_priority", Statistics: c.Statistics.json(f),
+		Tags: w.tagList(c.Tags), Priority: c.priority(), Statistics: c.Statistics.json(f),
 		ConversationRating: w.ratingJSON(c.Rating), Teammates: c.teammates(f),
 		Title: orNull(c.Title), CustomAttributes: maps.Clone(c.CustomAttributes), Topics: map[string]any{},
-		LinkedObjects: emptyListJSON{Type: "list", Data: []any{}},
-	}
-	if c.Priority {
-		out.Priority = "priority"
+		LinkedObjects: linksJSON(c.Links),
 	}
 	if at := c.Statistics.FirstContactReplyAt; !at.IsZero() {
 		out.FirstContactReply = &firstReplyJSON{CreatedAt: at.Unix(), Type: c.Source.Type, URL: out.Source.URL}
@@ -337,6 +326,9 @@ func (w *workspace) conversationJSON(f form, c *Conversation, parts []Part) *con
 		out.Title = c.Title
 		out.Topics = map[string]any{"type": "topic.list", "topics": []any{}, "total_count": 0}
 		out.addOwnAttributes()
+	}
+	if t := w.tickets.byID[c.TicketID]; t != nil {
+		out.Ticket = w.ticketJSON(t, false)
 	}
 	if parts != nil {
 		out.Parts = w.partListJSON(parts)
@@ -365,10 +357,8 @@ var ownAttributes = []string{
 // "teammates"; notifications have "admins".
 func (c *Conversation) teammates(f form) map[string]any {
 	refs := []refJSON{}
-	for _, part := range c.Parts {
-		if part.Author.Type == "admin" && !slices.ContainsFunc(refs, func(r refJSON) bool { return r.ID == part.Author.ID }) {
-			refs = append(refs, refJSON{Type: "admin", ID: part.Author.ID})
-		}
+	for _, id := range teammateIDs(c.Parts) {
+		refs = append(refs, refJSON{Type: "admin", ID: id})
 	}
 	key := "admins"
 	if f == rest {
@@ -433,7 +423,7 @@ func (w *workspace) partJSON(p *Part) partJSON {
 		Type: "conversation_part", ID: p.ID, PartType: p.Type, Body: orNull(p.Body),
 		CreatedAt: p.CreatedAt.Unix(), UpdatedAt: p.UpdatedAt.Unix(), NotifiedAt: p.CreatedAt.Unix(),
 		AssignedTo: p.AssignedTo.json(), Author: p.Author.json(true), Attachments: attachmentsJSON(p.Attachments),
-		Metadata: map[string]any{}, State: p.State, Tags: make([]tagJSON, 0, len(p.Tags)),
+		Redacted: p.Redacted, Metadata: map[string]any{}, State: p.State, Tags: make([]tagJSON, 0, len(p.Tags)),
 		EventDetails: map[string]any{}, AppPackageCode: orNull(p.AppPackageCode),
 	}
 	for _, id := range p.Tags {

@@ -1,6 +1,9 @@
 package simulator
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // maxInlined is how many tags, notes and companies a contact carries with it; the whole list
 // is at the url.
@@ -88,13 +91,13 @@ type contactJSON struct {
 
 func (w *workspace) contactJSON(f form, appID string, c *Contact) *contactJSON {
 	url := "/contacts/" + c.ID
-	tags := make([]string, 0, len(c.Tags))
-	for _, t := range c.Tags {
-		tags = append(tags, t.ID)
+	notes := make([]string, 0, len(c.Notes))
+	for _, n := range slices.Backward(c.Notes) {
+		notes = append(notes, n.ID)
 	}
 	out := &contactJSON{
 		Type: "contact", ID: c.ID, WorkspaceID: appID, ExternalID: orNull(c.ExternalID), Role: c.Role,
-		Email: orNull(c.Email), Phone: orNull(c.Phone), Name: orNull(c.Name), OwnerID: number(c.OwnerID),
+		Email: orNull(c.Email), Phone: orNull(c.Phone), Name: orNull(c.Name), Avatar: avatarOf(c), OwnerID: number(c.OwnerID),
 		SocialProfiles:         map[string]any{"type": "list", "data": []any{}},
 		UnsubscribedFromEmails: c.UnsubscribedFromEmails,
 		CreatedAt:              f.contactTime(c.CreatedAt), UpdatedAt: f.contactTime(c.UpdatedAt),
@@ -106,8 +109,8 @@ func (w *workspace) contactJSON(f form, appID string, c *Contact) *contactJSON {
 			"country_code": nil, "continent_code": nil,
 		},
 		CustomAttributes: maps.Clone(c.CustomAttributes),
-		Tags:             inlined("tag", "tags", url+"/tags", tags),
-		Notes:            inlined("note", "notes", url+"/notes", nil),
+		Tags:             inlined("tag", "tags", url+"/tags", tagIDs(c.Tags)),
+		Notes:            inlined("note", "notes", url+"/notes", notes),
 		Companies:        inlined("company", "companies", url+"/companies", c.Companies),
 		OptedOut:         inlined("subscription", "subscription_types", url+"/subscriptions", nil),
 		OptedIn:          inlined("subscription", "subscription_types", url+"/subscriptions", nil),
@@ -121,101 +124,10 @@ func (w *workspace) contactJSON(f form, appID string, c *Contact) *contactJSON {
 	return out
 }
 
-type companyJSON struct {
-	Type             string         `json:"type"`
-	CompanyID        string         `json:"company_id"`
-	ID               string         `json:"id"`
-	AppID            string         `json:"app_id"`
-	Name             any            `json:"name"`
-	RemoteCreatedAt  any            `json:"remote_created_at"`
-	CreatedAt        any            `json:"created_at"`
-	UpdatedAt        any            `json:"updated_at"`
-	LastRequestAt    any            `json:"last_request_at"`
-	Size             any            `json:"size,omitempty"`
-	Website          any            `json:"website,omitempty"`
-	Industry         any            `json:"industry,omitempty"`
-	MonthlySpend     int            `json:"monthly_spend"`
-	SessionCount     int            `json:"session_count"`
-	UserCount        int            `json:"user_count"`
-	Tags             tagListJSON    `json:"tags"`
-	Segments         map[string]any `json:"segments"`
-	Plan             map[string]any `json:"plan"`
-	CustomAttributes map[string]any `json:"custom_attributes"`
-}
-
-func (w *workspace) companyJSON(f form, appID string, c *Company) *companyJSON {
-	out := &companyJSON{
-		Type: "company", CompanyID: c.CompanyID, ID: c.ID, AppID: appID, Name: orNull(c.Name),
-		CreatedAt: f.contactTime(c.CreatedAt), UpdatedAt: f.contactTime(c.UpdatedAt),
-		RemoteCreatedAt: f.contactTime(c.CreatedAt), LastRequestAt: f.contactTime(c.UpdatedAt),
-		Website: orNull(c.Website), Industry: orNull(c.Industry),
-		MonthlySpend: c.MonthlySpend, UserCount: w.headcount(c.ID),
-		Tags:             tagListJSON{Type: "tag.list", Tags: []tagJSON{}},
-		Segments:         map[string]any{"type": "segment.list", "segments": []any{}},
-		Plan:             map[string]any{},
-		CustomAttributes: maps.Clone(c.CustomAttributes),
+// avatarOf shows the picture of a contact, or null.
+func avatarOf(c *Contact) any {
+	if c.Avatar == "" {
+		return nil
 	}
-	if c.Size > 0 {
-		out.Size = c.Size
-	}
-	if c.Plan != "" {
-		out.Plan = map[string]any{"type": "plan", "id": c.Plan, "name": c.Plan}
-	}
-	if out.CustomAttributes == nil {
-		out.CustomAttributes = map[string]any{}
-	}
-	return out
-}
-
-// headcount is how many contacts belong to a company.
-func (w *workspace) headcount(companyID string) int {
-	n := 0
-	for contact := range w.contacts.all {
-		for _, id := range contact.Companies {
-			if id == companyID {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-type adminJSON struct {
-	Type             string `json:"type"`
-	ID               string `json:"id"`
-	Name             string `json:"name"`
-	Email            string `json:"email"`
-	Away             bool   `json:"away_mode_enabled"`
-	Reassign         bool   `json:"away_mode_reassign"`
-	HasInboxSeat     bool   `json:"has_inbox_seat"`
-	AwayStatusReason any    `json:"away_status_reason_id"`
-	TeamIDs          []any  `json:"team_ids"`
-	Avatar           any    `json:"avatar"` // a URL here, an object in GET /me
-}
-
-func avatar() map[string]any {
-	return map[string]any{
-		"type":      "avatar",
-		"image_url": "https://static.intercomassets.com/assets/default-avatars/admins/128.png",
-	}
-}
-
-func (w *workspace) adminJSON(a *Admin) adminJSON {
-	return adminJSON{
-		Type: "admin", ID: a.ID, Name: a.Name, Email: a.Email, Away: a.Away, Reassign: a.Reassign,
-		HasInboxSeat: !a.NoInboxSeat, TeamIDs: numbers(w.teamsOf(a.ID)),
-	}
-}
-
-type teamJSON struct {
-	Type            string `json:"type"`
-	ID              string `json:"id"`
-	Name            string `json:"name"`
-	AdminIDs        []any  `json:"admin_ids"`
-	AssignmentLimit any    `json:"assignment_limit"`
-	Distribution    string `json:"distribution_method"`
-}
-
-func (t *Team) json() teamJSON {
-	return teamJSON{Type: "team", ID: t.ID, Name: t.Name, AdminIDs: numbers(t.Admins), Distribution: t.Distribution}
+	return map[string]any{"type": "avatar", "image_url": c.Avatar}
 }

@@ -53,8 +53,11 @@ type Company struct {
 	Size             int
 	MonthlySpend     int
 	CustomAttributes map[string]any
+	Tags             []AppliedTag
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
+	// RemoteCreatedAt is when it began in the owner's own system; may be zero.
+	RemoteCreatedAt time.Time
 }
 
 // Contact is a customer: a user (who has signed up) or a lead.
@@ -64,12 +67,17 @@ type Contact struct {
 	// Role is "user" or "lead"; AddContact takes an empty one for "user".
 	Role               string
 	Email, Name, Phone string
+	// Avatar is the URL of a picture.
+	Avatar string
 	// OwnerID is the admin who looks after the contact; may be empty.
 	OwnerID                 string
 	UnsubscribedFromEmails  bool
 	CustomAttributes        map[string]any
 	Companies               []string // ids
 	Tags                    []AppliedTag
+	Notes                   []Note // oldest first
+	Events                  []DataEvent
+	Archived, Blocked       bool
 	CreatedAt, UpdatedAt    time.Time
 	SignedUpAt, LastSeenAt  time.Time
 	LastRepliedAt           time.Time
@@ -115,6 +123,7 @@ type Source struct {
 	Subject, Body, URL string
 	Author             Author
 	Attachments        []Attachment
+	Redacted           bool
 }
 
 // Rating is what a contact thought of a conversation.
@@ -149,6 +158,10 @@ type Part struct {
 	Value     any
 	// Options are the quick replies offered by a part of type quick_reply.
 	Options []QuickReply
+	// TicketState and TicketStateBefore are the categories that a ticket moved to and from.
+	TicketState, TicketStateBefore string
+	// Redacted says that the text was taken away.
+	Redacted bool
 }
 
 // QuickReply is an answer that a contact may click.
@@ -176,6 +189,10 @@ type Conversation struct {
 	Rating               *Rating
 	Parts                []Part // oldest first
 	Statistics           Statistics
+	// TicketID is the ticket that it was converted to, which has the same id; may be empty.
+	TicketID string
+	// Links are the tickets and conversations that it is linked with.
+	Links []Ref
 }
 
 // clone is a copy that shares nothing that changes.
@@ -183,6 +200,7 @@ func (c *Conversation) clone() Conversation {
 	out := *c
 	out.Contacts = slices.Clone(c.Contacts)
 	out.Tags = slices.Clone(c.Tags)
+	out.Links = slices.Clone(c.Links)
 	out.CustomAttributes = maps.Clone(c.CustomAttributes)
 	out.Parts = slices.Clone(c.Parts)
 	for i := range out.Parts {
@@ -201,6 +219,8 @@ func (c *Contact) clone() Contact {
 	out.CustomAttributes = maps.Clone(c.CustomAttributes)
 	out.Companies = slices.Clone(c.Companies)
 	out.Tags = slices.Clone(c.Tags)
+	out.Notes = slices.Clone(c.Notes)
+	out.Events = slices.Clone(c.Events)
 	return out
 }
 
@@ -212,37 +232,6 @@ func (a *Admin) author() Author {
 	return Author{Type: "admin", ID: a.ID, Name: a.Name, Email: a.Email}
 }
 
-// table holds the objects of one kind: by id, and in the order in which they were made.
-type table[T any] struct {
-	byID  map[string]*T
-	order []string
-}
-
-func newTable[T any]() table[T] { return table[T]{byID: make(map[string]*T)} }
-
-func (t *table[T]) put(id string, v *T) {
-	if _, known := t.byID[id]; !known {
-		t.order = append(t.order, id)
-	}
-	t.byID[id] = v
-}
-
-func (t *table[T]) remove(ids ...string) {
-	for _, id := range ids {
-		delete(t.byID, id)
-	}
-	t.order = slices.DeleteFunc(t.order, func(id string) bool { return t.byID[id] == nil })
-}
-
-// all are the objects in the order in which they were made.
-func (t *table[T]) all(yield func(*T) bool) {
-	for _, id := range t.order {
-		if !yield(t.byID[id]) {
-			return
-		}
-	}
-}
-
 // workspace is the state that people and API calls change.
 type workspace struct {
 	admins        table[Admin]
@@ -251,9 +240,16 @@ type workspace struct {
 	companies     table[Company]
 	contacts      table[Contact]
 	conversations table[Conversation]
-	attributes    map[string]bool // custom attributes that conversations may have
-	tokenAdmin    string          // id of the admin whom the token belongs to
+	tickets       table[Ticket]
+	ticketTypes   table[TicketType]
+	ticketStates  table[TicketState]
+	articles      table[Article]
+	attributes    table[Attribute]
+	tokenAdmin    string // id of the admin whom the token belongs to
 	bot           Author
+	appID         string
+
+	ticketAttributes int // how many attributes of ticket types there are
 }
 
 func newWorkspace() workspace {
@@ -264,7 +260,11 @@ func newWorkspace() workspace {
 		companies:     newTable[Company](),
 		contacts:      newTable[Contact](),
 		conversations: newTable[Conversation](),
-		attributes:    make(map[string]bool),
+		tickets:       newTable[Ticket](),
+		ticketTypes:   newTable[TicketType](),
+		ticketStates:  newTable[TicketState](),
+		articles:      newTable[Article](),
+		attributes:    newTable[Attribute](),
 	}
 }
 

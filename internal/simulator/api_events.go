@@ -1,0 +1,112 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxMetadata is how many keys the metadata of an event may have.
+const maxMetadata = 10
+
+// createEvent tracks an event and answers before it is looked at, with 202 and no body.
+func createEvent(c *call) (any, error) {
+	var in struct {
+		Name      string         `json:"event_name"`
+		CreatedAt int64          `json:"created_at"`
+		ID        givenID        `json:"id"`
+		UserID    givenID        `json:"user_id"`
+		Email     string         `json:"email"`
+		Metadata  map[string]any `json:"metadata"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	by := identity{IntercomUserID: in.ID, UserID: in.UserID, Email: in.Email}
+	switch {
+	case strings.TrimSpace(in.Name) == "":
+		return nil, missing("event_name")
+	case in.CreatedAt <= 0:
+		return nil, missing("created_at")
+	case in.CreatedAt > c.now.Add(time.Hour).Unix():
+		return nil, invalid("created_at", "created_at must not be in the future")
+	case by == (identity{}):
+		return nil, missing("user_id")
+	case len(in.Metadata) > maxMetadata:
+		return nil, invalid("metadata", "metadata may have at most %d keys", maxMetadata)
+	}
+	contact := c.space.named(by)
+	if contact == nil {
+		return nil, errNoContact
+	}
+	event := newDataEvent(contact.ID, in.Name, time.Unix(in.CreatedAt, 0), in.Metadata)
+	c.entry.Contact = contact.ID
+	if contact.track(event) {
+		c.entry.Effect = EffectEvent
+		item := event.json(contact)
+		item["ext_metadata"] = map[string]any{}
+		c.tell(c.now, true, "event/"+event.ID, "", item, "event.created")
+	}
+	return accepted{}, nil
+}
+
+// listEvents shows the events of a contact, newest first, or how often each name came.
+func listEvents(c *call) (any, error) {
+	query := c.r.URL.Query()
+	if query.Get("type") != "user" {
+		return nil, invalid("type", "type must be user")
+	}
+	by := identity{
+		IntercomUserID: givenID(query.Get("intercom_user_id")), UserID: givenID(query.Get("user_id")), Email: query.Get("email"),
+	}
+	if by == (identity{}) {
+		return nil, missing("user_id")
+	}
+	contact := c.space.named(by)
+	if contact == nil {
+		return nil, errNoContact
+	}
+	c.entry.Contact = contact.ID
+	if query.Get("summary") == "true" {
+		return contact.eventSummary(), nil
+	}
+	p, err := c.numberedPage(50)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(contact.Events)
+	slices.Reverse(all)
+	shown, pages := takeNumbered(c, all, p)
+	events := make([]map[string]any, 0, len(shown))
+	for _, e := range shown {
+		events = append(events, e.json(contact))
+	}
+	next := map[string]any{}
+	if pages.Next != nil {
+		next["next"] = pages.Next
+	}
+	return map[string]any{
+		"type": "event.list", "events": events, "pages": next, "email": orNull(contact.Email),
+		"intercom_user_id": contact.ID, "user_id": orNull(contact.ExternalID),
+	}, nil
+}
+
+// eventSummary counts the events by name, in the order in which they first came.
+func (c *Contact) eventSummary() map[string]any {
+	events := []map[string]any{}
+	index := make(map[string]int)
+	for _, e := range c.Events {
+		i, known := index[e.Name]
+		if !known {
+			i = len(events)
+			index[e.Name] = i
+			events = append(events, map[string]any{"name": e.Name, "first": e.CreatedAt.Unix(), "count": 0, "description": nil})
+		}
+		events[i]["count"] = events[i]["count"].(int) + 1
+		events[i]["last"] = e.CreatedAt.Unix()
+	}
+	return map[string]any{
+		"type": "event.summary", "events": events, "email": orNull(c.Email), "intercom_user_id": c.ID,
+		"user_id": orNull(c.ExternalID),
+	}
+}
