@@ -18,6 +18,7 @@ import (
 
 	"switchboard/internal/app"
 	"switchboard/internal/diag"
+	"switchboard/internal/simulator"
 )
 
 // The exit codes.
@@ -57,11 +58,12 @@ type streams struct {
 
 // cli is the whole command line. kong reads flags, environment and defaults from it.
 type cli struct {
-	Serve   serveCmd   `cmd:"" default:"withargs" help:"Take webhooks and act on them (the default command)."`
-	Demo    demoCmd    `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
-	Check   checkCmd   `cmd:"" help:"Read rules as serve would, and say what is wrong."`
-	API     apiCmd     `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" default:"withargs" help:"Take webhooks and act on them (the default command)."`
+	Demo      demoCmd      `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
+	Check     checkCmd     `cmd:"" help:"Read rules as serve would, and say what is wrong."`
+	API       apiCmd       `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
+	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
@@ -78,7 +80,7 @@ func run(ctx context.Context, args []string, io streams) int {
 		kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),
-		kong.Vars{"webhook_path": app.WebhookPath, "version": versionLine()},
+		kong.Vars{"webhook_path": app.WebhookPath, "version": versionLine(), "app_id": simulator.DefaultAppID},
 	)
 	if err != nil {
 		_, _ = fmt.Fprintln(io.err, "switchboard:", err)

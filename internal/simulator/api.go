@@ -65,14 +65,17 @@ func (s *Simulator) serve(rt route) http.HandlerFunc {
 				rt.handle = func(*call) (any, error) { return nil, errTooLarge }
 			}
 		}
-		a := s.carryOut(rt, r, body)
+		a, e := s.carryOut(rt, r, body)
+		if s.options.OnCall != nil {
+			s.options.OnCall(e)
+		}
 		a.send(w, r, s.closed)
 	}
 }
 
 // carryOut counts, judges and performs a call and writes it into the journal, all at one
 // moment: the journal has the calls in the order of their effects.
-func (s *Simulator) carryOut(rt route, r *http.Request, body []byte) *answer {
+func (s *Simulator) carryOut(rt route, r *http.Request, body []byte) (*answer, Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -84,7 +87,7 @@ func (s *Simulator) carryOut(rt route, r *http.Request, body []byte) *answer {
 	value, err := s.judge(&call{Simulator: s, r: r, body: body, now: now, entry: &e}, rt, a)
 	a.settle(value, err, &e)
 	s.journal.add(e)
-	return a
+	return a, e
 }
 
 // judge takes a call through what may stop it, and then performs it.

@@ -14,7 +14,7 @@ type Cast struct {
 // DemoWorkspace fills a workspace with a support team and its customers: the teams Support,
 // Finance, Technical and Priority, five teammates beside the token's own admin, three
 // companies, and contacts on the plans free, pro and enterprise. Some of them write from
-// acme.com and globex.com.
+// acme.com and globex.com. There are ticket types, articles and custom attributes too.
 func DemoWorkspace(s *Simulator) Cast {
 	var cast Cast
 	for _, name := range []string{"Ines Okafor", "Jonas Weber", "Priya Raman", "Tomás Silva", "Hana Novak"} {
@@ -58,6 +58,7 @@ func DemoWorkspace(s *Simulator) Cast {
 		}
 		cast.Customers = append(cast.Customers, s.AddContact(contact))
 	}
+	demoContent(s)
 	return cast
 }
 

@@ -79,7 +79,7 @@ func appendJSON(b []byte, s string) []byte {
 // tell makes one notification for each topic that the app has subscribed to, all with the
 // same item, and hands them over for delivery. Echoes of API calls (api) can be switched off.
 func (s *Simulator) tell(at time.Time, api bool, subject, part string, value any, topics ...string) {
-	if api && s.options.NoEcho {
+	if s.quiet || api && s.options.NoEcho {
 		return
 	}
 	shared := &item{value: value}

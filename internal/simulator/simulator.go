@@ -77,6 +77,8 @@ type Options struct {
 	// KeepConversations bounds how many conversations there are: beyond it the oldest closed
 	// ones are forgotten. 0 keeps everything.
 	KeepConversations int
+	// OnCall hears of every API call as it is answered; nil means nobody does.
+	OnCall func(Entry)
 	// Logger hears of deliveries that failed; nil means nobody does.
 	Logger *slog.Logger
 }
@@ -108,6 +110,7 @@ type Simulator struct {
 	window        rateWindow
 	faults        *faultPlan
 	outage        bool
+	quiet         bool // nobody is told of anything
 	journal       ledger[Entry]
 	windows       ledger[WindowUse]
 	notifications ledger[Notification]
