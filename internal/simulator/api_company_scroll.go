@@ -45,7 +45,7 @@ func scrollCompanies(c *call) (any, error) {
 	answer := map[string]any{"type": "list", "data": data, "pages": nil, "total_count": nil, "scroll_param": at.parameter}
 	if len(data) == 0 {
 		*at = scroll{}
-		answer["scroll_param"] = nil
+		delete(answer, "scroll_param")
 	}
 	return answer, nil
 }

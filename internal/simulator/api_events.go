@@ -50,7 +50,8 @@ func createEvent(c *call) (any, error) {
 	return accepted{}, nil
 }
 
-// listEvents shows the events of a contact, newest first, or how often each name came.
+// listEvents shows the events of a contact, newest first, or how often each name came. Both
+// answers have the type event.summary, as in the published examples.
 func listEvents(c *call) (any, error) {
 	query := c.r.URL.Query()
 	if query.Get("type") != "user" {
@@ -86,7 +87,7 @@ func listEvents(c *call) (any, error) {
 		next["next"] = pages.Next
 	}
 	return map[string]any{
-		"type": "event.list", "events": events, "pages": next, "email": orNull(contact.Email),
+		"type": "event.summary", "events": events, "pages": next, "email": orNull(contact.Email),
 		"intercom_user_id": contact.ID, "user_id": orNull(contact.ExternalID),
 	}, nil
 }
@@ -100,13 +101,36 @@ func (c *Contact) eventSummary() map[string]any {
 		if !known {
 			i = len(events)
 			index[e.Name] = i
-			events = append(events, map[string]any{"name": e.Name, "first": e.CreatedAt.Unix(), "count": 0, "description": nil})
+			events = append(events, map[string]any{"name": e.Name, "first": webhook2.contactTime(e.CreatedAt), "count": 0, "description": ""})
 		}
 		events[i]["count"] = events[i]["count"].(int) + 1
-		events[i]["last"] = e.CreatedAt.Unix()
+		events[i]["last"] = webhook2.contactTime(e.CreatedAt)
 	}
 	return map[string]any{
 		"type": "event.summary", "events": events, "email": orNull(c.Email), "intercom_user_id": c.ID,
 		"user_id": orNull(c.ExternalID),
 	}
+}
+
+// summarizeEvents takes figures about events that happened elsewhere. It checks them and keeps
+// none: nothing here shows them again.
+func summarizeEvents(c *call) (any, error) {
+	var in struct {
+		identity
+		Summaries *struct {
+			Name string `json:"event_name"`
+		} `json:"event_summaries"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Summaries == nil || in.Summaries.Name == "":
+		return nil, missing("event_summaries")
+	case in.identity == (identity{}):
+		return nil, missing("user_id")
+	case c.space.named(in.identity) == nil:
+		return nil, errNoContact
+	}
+	return nothing{}, nil
 }

@@ -122,6 +122,7 @@ func TestAPI_companies_come_in_pages(t *testing.T) {
 			got = append(got, get(c, "id").(string))
 		}
 		next, _ = get(r.body, "pages.next").(string)
+		next = strings.TrimPrefix(next, b.url)
 		if pages > 3 {
 			t.Fatal("the pages do not end")
 		}

@@ -32,6 +32,14 @@ type ticketContact struct {
 
 // createTicket makes a ticket about a contact.
 func createTicket(c *call) (any, error) {
+	t, err := c.newTicket()
+	if err != nil {
+		return nil, err
+	}
+	return c.space.ticketJSON(t, true), nil
+}
+
+func (c *call) newTicket() (*Ticket, error) {
 	var in struct {
 		TicketTypeID       givenID         `json:"ticket_type_id"`
 		Contacts           []ticketContact `json:"contacts"`
@@ -71,7 +79,7 @@ func createTicket(c *call) (any, error) {
 	}
 	t := c.openTicket(kind, thread, in.Attributes, c.now)
 	c.entry.Effect, c.entry.Ticket, c.entry.Contact = EffectTicket, t.ID, contact.ID
-	return c.space.ticketJSON(t, true), nil
+	return t, nil
 }
 
 func (c *call) ticketType(id givenID) (*TicketType, error) {

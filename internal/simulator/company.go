@@ -29,6 +29,9 @@ func (s *Simulator) addCompany(c Company) *Company {
 	if c.UpdatedAt.IsZero() {
 		c.UpdatedAt = c.CreatedAt
 	}
+	if c.RemoteCreatedAt.IsZero() {
+		c.RemoteCreatedAt = c.CreatedAt
+	}
 	c.CustomAttributes = maps.Clone(c.CustomAttributes)
 	s.space.declare(modelCompany, c.CustomAttributes)
 	s.space.companies.put(c.ID, &c)

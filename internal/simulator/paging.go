@@ -161,11 +161,14 @@ func takeNumbered[T any](c *call, all []T, p numberedPage) ([]T, numberedPagesJS
 	return all[min((p.page-1)*p.perPage, total):min(p.page*p.perPage, total)], pages
 }
 
-// address is this call's own, for another page.
+// address is this call's own, for another page, with the name that the simulator goes by.
 func (c *call) address(page, perPage int) string {
 	query := c.r.URL.Query()
 	query.Set("page", strconv.Itoa(page))
 	query.Set("per_page", strconv.Itoa(perPage))
-	u := url.URL{Path: c.r.URL.Path, RawQuery: query.Encode()}
+	u := url.URL{Scheme: "http", Host: c.r.Host, Path: c.r.URL.Path, RawQuery: query.Encode()}
+	if c.r.TLS != nil {
+		u.Scheme = "https"
+	}
 	return u.String()
 }

@@ -83,6 +83,7 @@ var routes = []route{
 	{"DELETE", "/conversations/{id}/customers/{contact}", detachContact, EffectDetach},
 
 	{"POST", "/tickets", createTicket, EffectTicket},
+	{"POST", "/tickets/enqueue", enqueueTicket, EffectTicket},
 	{"POST", "/tickets/search", searchTickets, ""},
 	{"GET", "/tickets/{id}", getTicket, ""},
 	{"PUT", "/tickets/{id}", updateTicket, EffectTicket},
@@ -90,6 +91,7 @@ var routes = []route{
 	{"POST", "/tickets/{id}/reply", replyTicket, effectOfMessage},
 	{"POST", "/tickets/{id}/tags", tagTicket, EffectTag},
 	{"DELETE", "/tickets/{id}/tags/{tag}", untagTicket, EffectUntag},
+	{"GET", "/jobs/status/{id}", jobStatus, ""},
 	{"GET", "/ticket_types", listTicketTypes, ""},
 	{"GET", "/ticket_types/{id}", getTicketType, ""},
 	{"GET", "/ticket_states", listTicketStates, ""},
@@ -104,6 +106,7 @@ var routes = []route{
 	{"POST", "/messages", createMessage, EffectMessage},
 	{"GET", "/events", listEvents, ""},
 	{"POST", "/events", createEvent, EffectEvent},
+	{"POST", "/events/summaries", summarizeEvents, ""},
 	{"GET", "/segments", listSegments, ""},
 	{"GET", "/subscription_types", listSubscriptionTypes, ""},
 }

@@ -115,6 +115,7 @@ type Simulator struct {
 	windows       ledger[WindowUse]
 	notifications ledger[Notification]
 	messages      ledger[Message]
+	jobs          ledger[job]
 	companyScroll scroll
 }
 
@@ -144,6 +145,7 @@ func New(o Options) *Simulator {
 		windows:       ledger[WindowUse]{limit: o.JournalCap},
 		notifications: ledger[Notification]{limit: o.JournalCap},
 		messages:      ledger[Message]{limit: o.JournalCap},
+		jobs:          ledger[job]{limit: o.JournalCap},
 	}
 	s.window.setLimit(o.RateLimit)
 	if o.Topics != nil {

@@ -56,7 +56,7 @@ type Company struct {
 	Tags             []AppliedTag
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
-	// RemoteCreatedAt is when it began in the owner's own system; may be zero.
+	// RemoteCreatedAt is when it began in the owner's own system; CreatedAt when zero.
 	RemoteCreatedAt time.Time
 }
 
