@@ -38,7 +38,7 @@ func attachContact(c *call) (any, error) {
 		c.participation(cv, contact, author, "participant_added", "added_by", "attached")
 	}
 	c.entry.Effect, c.entry.Contact = EffectAttach, contact.ID
-	return c.whole(cv), nil
+	return c.withCustomers(cv), nil
 }
 
 // detachContact takes a contact out of a conversation, whose last one cannot go.
@@ -67,7 +67,24 @@ func detachContact(c *call) (any, error) {
 	cv.Contacts = slices.DeleteFunc(cv.Contacts, func(id string) bool { return id == contact.ID })
 	c.participation(cv, contact, author, "participant_removed", "removed_by", "detached")
 	c.entry.Effect, c.entry.Contact = EffectDetach, contact.ID
-	return c.whole(cv), nil
+	return c.withCustomers(cv), nil
+}
+
+// withCustomers shows the conversation and those who take part. The description of the API
+// says the one, its examples the other.
+func (c *call) withCustomers(cv *Conversation) any {
+	customers := make([]refJSON, 0, len(cv.Contacts))
+	for _, id := range cv.Contacts {
+		kind := "user"
+		if contact := c.space.contacts.byID[id]; contact != nil {
+			kind = contact.Role
+		}
+		customers = append(customers, refJSON{Type: kind, ID: id})
+	}
+	return struct {
+		*conversationJSON
+		Customers []refJSON `json:"customers"`
+	}{c.whole(cv), customers}
 }
 
 // participation adds the part that says who came or went, and tells of it.
