@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -28,6 +29,17 @@ func TestScripts(t *testing.T) {
 					ts.Setenv(name, ln.Addr().String())
 					ts.Check(ln.Close())
 				}
+			},
+			// listening ADDR waits until somebody listens there.
+			"listening": func(ts *testscript.TestScript, _ bool, args []string) {
+				for range 500 {
+					if conn, err := net.Dial("tcp", args[0]); err == nil {
+						ts.Check(conn.Close())
+						return
+					}
+					pause(20 * time.Millisecond)
+				}
+				ts.Fatalf("nobody listens on %s", args[0])
 			},
 		},
 	})
