@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -292,36 +291,4 @@ func deleteTicket(c *call) (any, error) {
 	}
 	c.entry.Effect = EffectDelete
 	return map[string]any{"id": t.ID, "object": "ticket", "deleted": true}, nil
-}
-
-func listTicketTypes(c *call) (any, error) {
-	data := []*ticketTypeJSON{}
-	for kind := range c.space.ticketTypes.all {
-		data = append(data, c.space.ticketTypeJSON(kind, true))
-	}
-	return map[string]any{"type": "list", "data": data}, nil
-}
-
-func getTicketType(c *call) (any, error) {
-	kind := c.space.ticketTypes.byID[c.param("id")]
-	if kind == nil {
-		return nil, errNoResource
-	}
-	return c.space.ticketTypeJSON(kind, true), nil
-}
-
-// listTicketStates shows every state with the types that have it, which is all of them.
-func listTicketStates(c *call) (any, error) {
-	types := []map[string]any{}
-	for kind := range c.space.ticketTypes.all {
-		types = append(types, kind.brief())
-	}
-	data := []ticketStateJSON{}
-	for state := range c.space.ticketStates.all {
-		one := state.json()
-		one.TicketTypes = map[string]any{"type": "list", "data": slices.Clone(types)}
-		one.Archived = new(bool)
-		data = append(data, one)
-	}
-	return map[string]any{"type": "list", "data": data}, nil
 }

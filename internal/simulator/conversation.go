@@ -22,7 +22,7 @@ const (
 	EffectUntag   Effect = "untag"
 	EffectStart   Effect = "start"   // a conversation began
 	EffectUpdate  Effect = "update"  // attributes, title or read mark of a conversation
-	EffectContact Effect = "contact" // a contact was made or tagged
+	EffectContact Effect = "contact" // a contact was made, changed or tagged
 	EffectMakeTag Effect = "make_tag"
 	EffectRate    Effect = "rate" // a customer rated the conversation, which the API cannot do
 
@@ -35,7 +35,8 @@ const (
 	EffectMessage     Effect = "message" // a teammate wrote to a contact outside a conversation
 	EffectEvent       Effect = "event"   // something a contact did was tracked
 	EffectArticle     Effect = "article"
-	EffectAttribute   Effect = "attribute" // a custom attribute was declared
+	EffectAttribute   Effect = "attribute"   // a custom attribute was declared
+	EffectTicketType  Effect = "ticket_type" // a ticket type was made or changed
 	EffectAway        Effect = "away"
 	EffectRedact      Effect = "redact"
 	EffectDelete      Effect = "delete" // a contact, conversation, ticket or tag is gone

@@ -93,7 +93,10 @@ var routes = []route{
 	{"DELETE", "/tickets/{id}/tags/{tag}", untagTicket, EffectUntag},
 	{"GET", "/jobs/status/{id}", jobStatus, ""},
 	{"GET", "/ticket_types", listTicketTypes, ""},
+	{"POST", "/ticket_types", createTicketType, EffectTicketType},
 	{"GET", "/ticket_types/{id}", getTicketType, ""},
+	{"PUT", "/ticket_types/{id}", updateTicketType, EffectTicketType},
+	{"POST", "/ticket_types/{id}/attributes", createTicketAttribute, EffectTicketType},
 	{"GET", "/ticket_states", listTicketStates, ""},
 
 	{"GET", "/articles", listArticles, ""},

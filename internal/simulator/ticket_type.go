@@ -77,27 +77,37 @@ func addTicketStates(w *workspace) {
 func (s *Simulator) AddTicketType(t TicketType) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := &s.space
+	return s.space.addTicketType(t).ID
+}
+
+func (w *workspace) addTicketType(t TicketType) *TicketType {
 	t.Category = cmp.Or(t.Category, CategoryCustomer)
 	t.Icon = cmp.Or(t.Icon, "🎟️")
 	t.ID = cmp.Or(t.ID, strconv.Itoa(firstTicketType+w.ticketTypes.made))
 	if t.CreatedAt.IsZero() {
 		t.CreatedAt = time.Now()
 	}
-	t.Attributes = append([]TicketAttribute{
-		{Name: attributeTitle}, {Name: attributeDescription, Multiline: true},
-	}, t.Attributes...)
-	for i := range t.Attributes {
-		a := &t.Attributes[i]
-		a.Type = cmp.Or(a.Type, "string")
-		a.Items = slices.Clone(a.Items)
-		if a.ID == "" {
-			a.ID = strconv.Itoa(firstTicketAttribute + w.ticketAttributes)
-			w.ticketAttributes++
-		}
+	given := t.Attributes
+	t.Attributes = nil
+	w.addTicketAttribute(&t, TicketAttribute{Name: attributeTitle})
+	w.addTicketAttribute(&t, TicketAttribute{Name: attributeDescription, Multiline: true})
+	for _, a := range given {
+		w.addTicketAttribute(&t, a)
 	}
 	w.ticketTypes.put(t.ID, &t)
-	return t.ID
+	return &t
+}
+
+// addTicketAttribute adds an attribute to a type and returns its place in the list.
+func (w *workspace) addTicketAttribute(t *TicketType, a TicketAttribute) int {
+	a.Type = cmp.Or(a.Type, "string")
+	a.Items = slices.Clone(a.Items)
+	if a.ID == "" {
+		a.ID = strconv.Itoa(firstTicketAttribute + w.ticketAttributes)
+		w.ticketAttributes++
+	}
+	t.Attributes = append(t.Attributes, a)
+	return len(t.Attributes) - 1
 }
 
 // The attributes that tickets of every type have.

@@ -190,6 +190,29 @@ func TestTickets_have_tags_and_types_and_end(t *testing.T) {
 	}
 }
 
+func TestTicketTypes_are_made_through_the_API(t *testing.T) {
+	b := newBench(t, Options{})
+	id := b.does("POST", "/ticket_types", `{"name":"Request","category":"Customer","icon":"📨"}`, "id")
+	r := b.call("POST", "/ticket_types/"+id+"/attributes", `{"name":"Size","description":"","data_type":"list","list_items":"Small, Large","required_to_create":true}`)
+	b.expect(r.body, "type", "ticket_type_attribute", "order", "2", "input_options.list_items.1.label", "Large", "ticket_type_id", id)
+	contacts := `"ticket_type_id":"` + id + `","contacts":[{"id":"` + b.contact + `"}]`
+	b.refused(b.call("POST", "/tickets", `{`+contacts+`}`), 400, "parameter_missing", "ticket_attributes.Size is required")
+	b.expect(b.call("POST", "/tickets", `{`+contacts+`,"ticket_attributes":{"Size":"2"}}`).body, "ticket_attributes.Size", "2", "ticket_type.icon", "📨")
+	b.expect(b.call("PUT", "/ticket_types/"+id, `{"name":"Order","archived":true}`).body, "name", "Order", "archived", true, "category", "Customer")
+	b.refused(b.call("POST", "/tickets", `{`+contacts+`,"ticket_attributes":{"Size":"2"}}`), 404, "not_found", "") // nobody makes those any more
+	b.refused(b.call("POST", "/ticket_types", `{"category":"Customer"}`), 400, "parameter_missing", "name is required")
+	b.refused(b.call("POST", "/ticket_types", `{"name":"x","category":"Secret"}`), 400, "parameter_invalid", "")
+	b.refused(b.call("PUT", "/ticket_types/1", `{}`), 404, "not_found", "")
+	for _, bad := range []string{
+		`{}`, `{"name":"x"}`, `{"name":"x","description":"","data_type":"blob"}`, `{"name":"x","description":"","data_type":"list"}`,
+		`{"name":"Size","description":"","data_type":"string"}`,
+	} {
+		if r := b.call("POST", "/ticket_types/"+id+"/attributes", bad); r.status != 400 {
+			t.Errorf("%s: %d", bad, r.status)
+		}
+	}
+}
+
 func TestTickets_old_ones_are_forgotten(t *testing.T) {
 	b := newRichBench(t, Options{KeepConversations: 10})
 	for range 40 {

@@ -63,13 +63,7 @@ type ticketAttributeJSON struct {
 func (w *workspace) ticketTypeJSON(t *TicketType, states bool) *ticketTypeJSON {
 	attributes := make([]ticketAttributeJSON, 0, len(t.Attributes))
 	for i := range t.Attributes {
-		a := &t.Attributes[i]
-		attributes = append(attributes, ticketAttributeJSON{
-			Type: "ticket_type_attribute", ID: a.ID, WorkspaceID: w.appID, Name: a.Name, Description: a.Description,
-			DataType: a.Type, InputOptions: a.inputOptions(), Order: i, Required: a.Required, VisibleOnCreate: true,
-			VisibleToContacts: true, Default: a.Name == attributeTitle || a.Name == attributeDescription,
-			TicketTypeID: numberOf(t.ID), CreatedAt: t.CreatedAt.Unix(), UpdatedAt: t.CreatedAt.Unix(),
-		})
+		attributes = append(attributes, w.ticketAttributeJSON(t, i))
 	}
 	out := &ticketTypeJSON{
 		Type: "ticket_type", ID: t.ID, Name: t.Name, Description: t.Description, Icon: t.Icon, WorkspaceID: w.appID,
@@ -85,6 +79,17 @@ func (w *workspace) ticketTypeJSON(t *TicketType, states bool) *ticketTypeJSON {
 		out.States = map[string]any{"type": "list", "data": data}
 	}
 	return out
+}
+
+// ticketAttributeJSON shows the attribute at a place in the type's list.
+func (w *workspace) ticketAttributeJSON(t *TicketType, place int) ticketAttributeJSON {
+	a := &t.Attributes[place]
+	return ticketAttributeJSON{
+		Type: "ticket_type_attribute", ID: a.ID, WorkspaceID: w.appID, Name: a.Name, Description: a.Description,
+		DataType: a.Type, InputOptions: a.inputOptions(), Order: place, Required: a.Required, VisibleOnCreate: true,
+		VisibleToContacts: true, Default: a.Name == attributeTitle || a.Name == attributeDescription,
+		TicketTypeID: numberOf(t.ID), CreatedAt: t.CreatedAt.Unix(), UpdatedAt: t.CreatedAt.Unix(),
+	}
 }
 
 func (a *TicketAttribute) inputOptions() any {
