@@ -89,7 +89,7 @@ func upsertCompany(c *call) (any, error) {
 func (c *call) changeCompany(company *Company, in *companyInput, what string) any {
 	in.into(company, c.now)
 	c.entry.Effect, c.entry.Company = EffectCompany, company.ID
-	c.notifyCompany(company, c.now, what)
+	c.notifyCompany(company, c.now, true, what)
 	return c.showCompany(company)
 }
 

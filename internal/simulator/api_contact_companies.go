@@ -53,7 +53,7 @@ func attachCompany(c *call) (any, error) {
 	default:
 		contact.Companies = append(contact.Companies, company.ID)
 		contact.UpdatedAt = c.now
-		c.notifyStaff(company, contact, c.now, "attached")
+		c.notifyStaff(company, contact, c.now, true, "attached")
 	}
 	c.entry.Effect, c.entry.Company = EffectAttach, company.ID
 	return c.showCompany(company), nil
@@ -71,6 +71,6 @@ func detachCompany(c *call) (any, error) {
 	contact.Companies = slices.DeleteFunc(contact.Companies, func(id string) bool { return id == company.ID })
 	contact.UpdatedAt = c.now
 	c.entry.Effect, c.entry.Company = EffectDetach, company.ID
-	c.notifyStaff(company, contact, c.now, "detached")
+	c.notifyStaff(company, contact, c.now, true, "detached")
 	return c.showCompany(company), nil
 }

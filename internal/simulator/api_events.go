@@ -41,11 +41,8 @@ func createEvent(c *call) (any, error) {
 	}
 	event := newDataEvent(contact.ID, in.Name, time.Unix(in.CreatedAt, 0), in.Metadata)
 	c.entry.Contact = contact.ID
-	if contact.track(event) {
+	if c.track(contact, event, c.now, true) {
 		c.entry.Effect = EffectEvent
-		item := event.json(contact)
-		item["ext_metadata"] = map[string]any{}
-		c.tell(c.now, true, "event/"+event.ID, "", item, "event.created")
 	}
 	return accepted{}, nil
 }

@@ -129,7 +129,7 @@ func (c *call) markCompany(company *Company, tag *Tag, off bool) {
 	}
 	company.UpdatedAt = c.now
 	c.entry.Effect = EffectTag
-	c.notifyCompany(company, c.now, "updated")
+	c.notifyCompany(company, c.now, true, "updated")
 }
 
 // deleteTag removes a tag, also from all that has it.

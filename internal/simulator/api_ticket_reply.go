@@ -18,7 +18,6 @@ func replyTicket(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch.ticket = t
 	if in.Type == "user" {
 		err = c.contactWrites(t, &in, &ch)
 	} else {
@@ -27,7 +26,7 @@ func replyTicket(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	part := c.apply(t.thread, ch)
+	part := c.changeTicket(t, ch)
 	c.entry.Effect, c.entry.Part, c.entry.Text = ch.effect, part.ID, plainText(ch.body)
 	return c.space.ticketPartJSON(t, &part), nil
 }

@@ -76,7 +76,7 @@ func (c *call) newTicket() (*Ticket, error) {
 	if err := c.prepare(thread, in.ConversationToLink, in.Assignment.Admin, in.Assignment.Team); err != nil {
 		return nil, err
 	}
-	t := c.openTicket(kind, thread, in.Attributes, c.now)
+	t := c.openTicket(kind, thread, in.Attributes, c.app(), c.now)
 	c.entry.Effect, c.entry.Ticket, c.entry.Contact = EffectTicket, t.ID, contact.ID
 	return t, nil
 }
@@ -167,7 +167,7 @@ func convertConversation(c *call) (any, error) {
 	}
 	t := c.space.tickets.byID[cv.ID]
 	if t == nil {
-		t = c.openTicket(kind, cv, in.Attributes, c.now)
+		t = c.openTicket(kind, cv, in.Attributes, c.app(), c.now)
 		c.entry.Effect = EffectConvert
 	}
 	c.entry.Ticket = t.ID
@@ -209,12 +209,12 @@ func updateTicket(c *call) (any, error) {
 		return nil, errNoCompany
 	}
 
-	c.setTicketAttributes(t, in.Attributes, c.now)
+	c.setTicketAttributes(t, in.Attributes, c.app(), c.now)
 	if state != nil {
-		c.moveTicket(t, state, c.now)
+		c.moveTicket(t, state, c.app(), c.now)
 	}
 	for _, ch := range changes {
-		c.changeTicket(t, ch)
+		c.entry.Part = c.changeTicket(t, ch).ID
 	}
 	if in.Shared != nil {
 		t.Shared = *in.Shared
@@ -229,7 +229,7 @@ func updateTicket(c *call) (any, error) {
 
 // ticketChanges are the assignment, the opening or closing and the snooze that are asked for.
 func (c *call) ticketChanges(t *Ticket, adminID, assigneeID givenID, open *bool, snooze *int64) ([]change, error) {
-	made := change{at: c.now, author: c.space.bot, code: c.options.AppPackageCode, ticket: t}
+	made := change{at: c.now, author: c.space.bot, code: c.options.AppPackageCode}
 	var changes []change
 	if adminID != "" && c.space.admins.byID[string(adminID)] == nil {
 		return nil, errNoAssignee
@@ -265,19 +265,6 @@ func (c *call) ticketChanges(t *Ticket, adminID, assigneeID givenID, open *bool,
 		changes = append(changes, aside)
 	}
 	return changes, nil
-}
-
-// changeTicket makes a change. A ticket that goes to a team leaves its admin, as a
-// conversation does not; one that is closed is told of as a whole.
-func (c *call) changeTicket(t *Ticket, ch change) {
-	if ch.assignTo.Type == "team" {
-		t.thread.AdminAssigneeID = ""
-	}
-	part := c.apply(t.thread, ch)
-	c.entry.Part = part.ID
-	if ch.effect == EffectClose {
-		c.notifyTicket(t, c.now, part.ID, "ticket.closed")
-	}
 }
 
 func deleteTicket(c *call) (any, error) {

@@ -97,16 +97,16 @@ func (w *workspace) inhabited(fits func(*Company) bool) []*Company {
 }
 
 // notifyCompany tells that something happened to a company: "created" or "updated".
-func (s *Simulator) notifyCompany(c *Company, at time.Time, what string) {
-	s.tell(at, true, "company/"+c.ID, "", s.space.companyItem(s.options.AppID, c), "company."+what)
+func (s *Simulator) notifyCompany(c *Company, at time.Time, api bool, what string) {
+	s.tell(at, api, "company/"+c.ID, "", s.space.companyItem(s.options.AppID, c), "company."+what)
 }
 
 // notifyStaff tells that a contact was "attached" to a company or "detached" from it. The
 // item has no type.
-func (s *Simulator) notifyStaff(company *Company, contact *Contact, at time.Time, what string) {
+func (s *Simulator) notifyStaff(company *Company, contact *Contact, at time.Time, api bool, what string) {
 	value := map[string]any{
 		"company": s.space.companyItem(s.options.AppID, company),
 		"contact": s.space.contactJSON(webhook2, s.options.AppID, contact),
 	}
-	s.tell(at, true, "company/"+company.ID, "", value, "company.contact."+what)
+	s.tell(at, api, "company/"+company.ID, "", value, "company.contact."+what)
 }

@@ -81,7 +81,7 @@ func (s *Simulator) apply(c *Conversation, ch change) Part {
 		contact.LastRepliedAt, contact.UpdatedAt = ch.at, ch.at
 	}
 	if ch.ticket != nil {
-		s.notifyTicketPart(ch.ticket, time.Now(), &part, ticketTopics(ch)...)
+		s.notifyTicketPart(ch.ticket, time.Now(), ch.code != "", &part, ticketTopics(ch)...)
 	} else {
 		s.notifyConversation(c, time.Now(), ch.code != "", &part, topics...)
 	}

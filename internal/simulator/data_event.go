@@ -31,6 +31,17 @@ func (c *Contact) track(e DataEvent) bool {
 	return true
 }
 
+// track adds an event and tells of it, unless it was there already.
+func (s *Simulator) track(c *Contact, e DataEvent, at time.Time, api bool) bool {
+	if !c.track(e) {
+		return false
+	}
+	item := e.json(c)
+	item["ext_metadata"] = map[string]any{}
+	s.tell(at, api, "event/"+e.ID, "", item, "event.created")
+	return true
+}
+
 func (e DataEvent) same(other DataEvent) bool {
 	return e.Name == other.Name && e.CreatedAt.Unix() == other.CreatedAt.Unix()
 }

@@ -129,18 +129,8 @@ func TestAnswers_are_shaped_like_the_published_examples(t *testing.T) {
 			if r.status != 200 {
 				t.Fatalf("%s %s: %d %s", c.method, c.path, r.status, r.raw)
 			}
-			text, err := os.ReadFile(filepath.Join(dir, c.file+".json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			dec := json.NewDecoder(bytes.NewReader(text))
-			dec.UseNumber()
-			var want any
-			if err := dec.Decode(&want); err != nil {
-				t.Fatal(err)
-			}
-			for _, problem := range lacks("", want, r.body) {
-				if !slices.Contains(knownLacks, c.file+problem) {
+			for _, problem := range lacks("", published(t, dir, c.file), r.body) {
+				if !known(c.file, problem) {
 					t.Error(problem)
 				}
 			}
@@ -148,8 +138,83 @@ func TestAnswers_are_shaped_like_the_published_examples(t *testing.T) {
 	}
 }
 
-// knownLacks are differences on purpose, each with its reason.
+// published reads a published payload.
+func published(t *testing.T, dir, name string) (v any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// The published notifications of the new shape: what each has must be in ours too.
+func TestNotifications_are_shaped_like_the_published_ones(t *testing.T) {
+	dir := filepath.Join("..", "..", "..", "shared", "intercom", "fixtures")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("the published notifications are not here: ", err)
+	}
+	b := newRichBench(t, Options{})
+	admin := `"admin_id":"` + b.ines + `"`
+	for _, c := range []struct {
+		file string
+		do   func() // the newest notification of the topic afterwards is the one
+	}{
+		{"ticket_admin_assigned", func() { ok(b.AdminAssignsTicket(b.ticket, b.ines, b.ines))(t) }},
+		{"ticket_contact_replied", func() { ok(b.CustomerRepliesTicket(b.ticket, "x"))(t) }},
+		{"ticket_note_created", func() { ok(b.AdminNotesTicket(b.ticket, b.ines, "x"))(t) }},
+		{"ticket_created", func() { ok(b.CustomerOpensTicket(b.contact, b.bug, nil))(t) }},
+		{"ticket_state_updated", func() { b.AdminMovesTicket(b.ticket, b.ines, "resolved") }},
+		{"company_created_with_name", func() { b.call("POST", "/companies", `{"company_id":"x","name":"X"}`) }},
+		{"company_contact_attached", func() { b.ContactJoins(b.lead, b.acme) }},
+		{"contact_user_created", func() { b.call("POST", "/contacts", `{"email":"n@example.com"}`) }},
+		{"contact_user_updated", func() { b.call("PUT", "/contacts/"+b.contact, `{"name":"N"}`) }},
+		{"contact_user_tag_created", func() { b.call("POST", "/contacts/"+b.contact+"/tags", `{"id":"`+b.tag+`"}`) }},
+		{"contact_archived", func() { b.call("POST", "/contacts/"+b.lead+"/archive", "") }},
+		{"event_created", func() { b.ContactDoes(b.contact, "x", nil) }},
+		{"conversation_contact_attached", func() {
+			b.call("POST", "/conversations/"+b.conversation+"/customers", `{`+admin+`,"customer":{"intercom_user_id":"`+b.lead+`"}}`)
+		}},
+		{"conversation_deleted", func() { b.call("DELETE", "/conversations/"+b.conversation, "") }},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			c.do()
+			want := published(t, dir, c.file)
+			all := b.Notifications()
+			i := len(all) - 1
+			for i >= 0 && all[i].Topic != get(want, "topic") {
+				i--
+			}
+			if i < 0 {
+				t.Fatalf("nothing was told of %v", get(want, "topic"))
+			}
+			_, got := b.parse(all[i].Body())
+			for _, problem := range lacks("", want, got) {
+				if !known(c.file, problem) {
+					t.Error(problem)
+				}
+			}
+		})
+	}
+}
+
+// known tells whether a difference is on purpose.
+func known(file, problem string) bool {
+	return slices.ContainsFunc(knownLacks, func(start string) bool { return strings.HasPrefix(file+problem, start) })
+}
+
+// knownLacks are the beginnings of differences on purpose, each with its reason.
 var knownLacks = []string{
+	// The keys of Intercom's own database, of which nobody needs all.
+	"conversation_contact_attached.data.item.conversation.model.",
+	// A key that only some of the published contacts have.
+	"conversation_contact_attached.data.item.contact.formatted_phone",
+	"company_contact_attached.data.item.contact.formatted_phone",
 	// The example has a pages.next although there is nothing more.
 	"event_list.pages.next is missing",
 }

@@ -64,9 +64,20 @@ func (s *Simulator) ticket(id string, now time.Time) *Ticket {
 	return t
 }
 
+// hand is who does something to a ticket: a person, or an app with its code.
+type hand struct {
+	author Author
+	code   string
+}
+
+func (h hand) api() bool { return h.code != "" }
+
+// app is the hand of API calls, which act as the bot where they name no admin.
+func (s *Simulator) app() hand { return hand{author: s.space.bot, code: s.options.AppPackageCode} }
+
 // openTicket makes a ticket of that type around a thread. Both of its first notifications
 // carry the part that says it was submitted.
-func (s *Simulator) openTicket(kind *TicketType, thread *Conversation, attributes map[string]any, now time.Time) *Ticket {
+func (s *Simulator) openTicket(kind *TicketType, thread *Conversation, attributes map[string]any, by hand, now time.Time) *Ticket {
 	t := &Ticket{
 		ID: thread.ID, Number: s.ids.ticket(), TypeID: kind.ID, StateID: s.space.stateOf("submitted").ID,
 		Attributes: map[string]any{}, Shared: kind.Category == CategoryCustomer, CompanyID: thread.CompanyID, thread: thread,
@@ -76,10 +87,10 @@ func (s *Simulator) openTicket(kind *TicketType, thread *Conversation, attribute
 	}
 	thread.TicketID = t.ID
 	s.space.tickets.put(t.ID, t)
-	part := s.ticketPart(t, Part{
-		Type: "ticket_state_updated_by_admin", Author: s.space.bot, TicketState: "submitted", TicketStateBefore: "submitted",
-	}, now)
-	s.notifyTicket(t, now, part.ID, "ticket.created", "ticket.state.updated")
+	part := s.ticketPart(t, by, now, Part{
+		Type: "ticket_state_updated_by_admin", TicketState: "submitted", TicketStateBefore: "submitted",
+	})
+	s.notifyTicket(t, now, by.api(), part.ID, "ticket.created", "ticket.state.updated")
 	s.forgetTickets()
 	return t
 }
@@ -103,10 +114,10 @@ func (s *Simulator) forgetTickets() {
 	s.space.tickets.remove(old...)
 }
 
-// ticketPart adds a part that the API made to a ticket.
-func (s *Simulator) ticketPart(t *Ticket, part Part, at time.Time) Part {
+// ticketPart adds a part to a ticket.
+func (s *Simulator) ticketPart(t *Ticket, by hand, at time.Time, part Part) Part {
 	part.ID, part.CreatedAt, part.UpdatedAt = s.ids.part(), at, at
-	part.State, part.AppPackageCode = t.thread.State, s.options.AppPackageCode
+	part.State, part.Author, part.AppPackageCode = t.thread.State, by.author, by.code
 	t.thread.Parts = append(t.thread.Parts, part)
 	t.thread.UpdatedAt = at
 	t.thread.Statistics.Parts++
@@ -114,27 +125,25 @@ func (s *Simulator) ticketPart(t *Ticket, part Part, at time.Time) Part {
 }
 
 // moveTicket puts a ticket into a state. Putting it where it is already is told of, too.
-func (s *Simulator) moveTicket(t *Ticket, to *TicketState, at time.Time) {
+func (s *Simulator) moveTicket(t *Ticket, to *TicketState, by hand, at time.Time) {
 	before := s.space.ticketStates.byID[t.StateID]
 	t.StateID = to.ID
-	part := s.ticketPart(t, Part{
-		Type: "ticket_state_updated_by_admin", Author: s.space.bot, TicketState: to.Category, TicketStateBefore: before.Category,
-	}, at)
-	s.notifyTicket(t, at, part.ID, "ticket.state.updated")
+	part := s.ticketPart(t, by, at, Part{
+		Type: "ticket_state_updated_by_admin", TicketState: to.Category, TicketStateBefore: before.Category,
+	})
+	s.notifyTicket(t, at, by.api(), part.ID, "ticket.state.updated")
 }
 
 // setTicketAttributes changes the attributes that differ, each with a part that says so.
-func (s *Simulator) setTicketAttributes(t *Ticket, values map[string]any, at time.Time) {
+func (s *Simulator) setTicketAttributes(t *Ticket, values map[string]any, by hand, at time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		v := values[name]
 		if sameValue(t.Attributes[name], v) {
 			continue
 		}
 		t.Attributes[name] = v
-		part := s.ticketPart(t, Part{
-			Type: "ticket_attribute_updated_by_admin", Author: s.space.bot, Attribute: name, Value: v,
-		}, at)
-		s.notifyTicketPart(t, at, &part, "ticket.attribute.updated")
+		part := s.ticketPart(t, by, at, Part{Type: "ticket_attribute_updated_by_admin", Attribute: name, Value: v})
+		s.notifyTicketPart(t, at, by.api(), &part, "ticket.attribute.updated")
 	}
 }
 
@@ -170,20 +179,34 @@ func ticketTopics(ch change) []string {
 	return append(topics, "ticket.admin.assigned")
 }
 
+// changeTicket makes a change. A ticket that goes to a team leaves its admin, as a
+// conversation does not; one that is closed is told of as a whole.
+func (s *Simulator) changeTicket(t *Ticket, ch change) Part {
+	ch.ticket = t
+	if ch.assignTo.Type == "team" {
+		t.thread.AdminAssigneeID = ""
+	}
+	part := s.apply(t.thread, ch)
+	if ch.effect == EffectClose {
+		s.notifyTicket(t, ch.at, ch.code != "", part.ID, "ticket.closed")
+	}
+	return part
+}
+
 // notifyTicket tells of a ticket as a whole.
-func (s *Simulator) notifyTicket(t *Ticket, at time.Time, part string, topics ...string) {
-	s.tell(at, true, "ticket/"+t.ID, part, s.space.ticketItem(t), topics...)
+func (s *Simulator) notifyTicket(t *Ticket, at time.Time, api bool, part string, topics ...string) {
+	s.tell(at, api, "ticket/"+t.ID, part, s.space.ticketItem(t), topics...)
 }
 
 // notifyTicketPart tells of something that was said or done in a ticket.
-func (s *Simulator) notifyTicketPart(t *Ticket, at time.Time, part *Part, topics ...string) {
+func (s *Simulator) notifyTicketPart(t *Ticket, at time.Time, api bool, part *Part, topics ...string) {
 	if len(topics) == 0 {
 		return
 	}
 	value := map[string]any{
 		"type": "ticket_ticket_part", "ticket": s.space.ticketItem(t), "ticket_part": s.space.ticketPartJSON(t, part),
 	}
-	s.tell(at, true, "ticket/"+t.ID, part.ID, value, topics...)
+	s.tell(at, api, "ticket/"+t.ID, part.ID, value, topics...)
 }
 
 // numberOf is the number in an id, for the places where Intercom writes ids as numbers.

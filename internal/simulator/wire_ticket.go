@@ -223,15 +223,20 @@ func (w *workspace) ticketJSON(t *Ticket, whole bool) *ticketJSON {
 	return out
 }
 
-// ticketItemJSON is a ticket as notifications show it: with two keys more.
+// ticketItemJSON is a ticket as notifications show it: with two keys more, and with the end
+// of the snooze also when there is none.
 type ticketItemJSON struct {
 	*ticketJSON
-	CompanyID any    `json:"company_id"`
-	Channel   string `json:"channel"`
+	SnoozedUntil *int64 `json:"snoozed_until"`
+	CompanyID    any    `json:"company_id"`
+	Channel      string `json:"channel"`
 }
 
 func (w *workspace) ticketItem(t *Ticket) ticketItemJSON {
-	return ticketItemJSON{ticketJSON: w.ticketJSON(t, true), CompanyID: orNull(t.CompanyID), Channel: "messenger"}
+	return ticketItemJSON{
+		ticketJSON: w.ticketJSON(t, true), SnoozedUntil: unix(t.thread.SnoozedUntil), CompanyID: orNull(t.CompanyID),
+		Channel: "messenger",
+	}
 }
 
 // brief is a type as the list of states shows it.
