@@ -10,15 +10,15 @@ import (
 
 // companyInput is what a request says of a company.
 type companyInput struct {
-	CompanyID        given[givenID]        `json:"company_id"`
-	Name             given[string]         `json:"name"`
-	Plan             given[string]         `json:"plan"`
-	Size             given[int]            `json:"size"`
-	Website          given[string]         `json:"website"`
-	Industry         given[string]         `json:"industry"`
-	MonthlySpend     given[float64]        `json:"monthly_spend"`
-	RemoteCreatedAt  givenTime             `json:"remote_created_at"`
-	CustomAttributes given[map[string]any] `json:"custom_attributes"`
+	CompanyID        given[givenID] `json:"company_id"`
+	Name             given[string]  `json:"name"`
+	Plan             given[string]  `json:"plan"`
+	Size             given[int]     `json:"size"`
+	Website          given[string]  `json:"website"`
+	Industry         given[string]  `json:"industry"`
+	MonthlySpend     given[float64] `json:"monthly_spend"`
+	RemoteCreatedAt  givenTime      `json:"remote_created_at"`
+	CustomAttributes given[values]  `json:"custom_attributes"`
 }
 
 // readCompany reads and checks a body. An unknown key is an error here, as nowhere else.

@@ -61,17 +61,17 @@ func listContacts(c *call) (any, error) {
 
 // contactInput is what a request says of a contact.
 type contactInput struct {
-	Role                   given[string]         `json:"role"`
-	ExternalID             given[givenID]        `json:"external_id"`
-	Email                  given[string]         `json:"email"`
-	Name                   given[string]         `json:"name"`
-	Phone                  given[string]         `json:"phone"`
-	Avatar                 given[string]         `json:"avatar"`
-	OwnerID                given[givenID]        `json:"owner_id"`
-	SignedUpAt             givenTime             `json:"signed_up_at"`
-	LastSeenAt             givenTime             `json:"last_seen_at"`
-	UnsubscribedFromEmails given[bool]           `json:"unsubscribed_from_emails"`
-	CustomAttributes       given[map[string]any] `json:"custom_attributes"`
+	Role                   given[string]  `json:"role"`
+	ExternalID             given[givenID] `json:"external_id"`
+	Email                  given[string]  `json:"email"`
+	Name                   given[string]  `json:"name"`
+	Phone                  given[string]  `json:"phone"`
+	Avatar                 given[string]  `json:"avatar"`
+	OwnerID                given[givenID] `json:"owner_id"`
+	SignedUpAt             givenTime      `json:"signed_up_at"`
+	LastSeenAt             givenTime      `json:"last_seen_at"`
+	UnsubscribedFromEmails given[bool]    `json:"unsubscribed_from_emails"`
+	CustomAttributes       given[values]  `json:"custom_attributes"`
 }
 
 // check refuses what no contact can have.

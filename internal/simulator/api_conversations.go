@@ -115,10 +115,10 @@ func (c *call) begin(contact *Contact, source Source, words string, at time.Time
 // notification tells of any of it.
 func updateConversation(c *call) (any, error) {
 	var in struct {
-		Read             *bool          `json:"read"`
-		Title            *string        `json:"title"`
-		CompanyID        *string        `json:"company_id"`
-		CustomAttributes map[string]any `json:"custom_attributes"`
+		Read             *bool   `json:"read"`
+		Title            *string `json:"title"`
+		CompanyID        *string `json:"company_id"`
+		CustomAttributes values  `json:"custom_attributes"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err

@@ -12,12 +12,12 @@ const maxMetadata = 10
 // createEvent tracks an event and answers before it is looked at, with 202 and no body.
 func createEvent(c *call) (any, error) {
 	var in struct {
-		Name      string         `json:"event_name"`
-		CreatedAt int64          `json:"created_at"`
-		ID        givenID        `json:"id"`
-		UserID    givenID        `json:"user_id"`
-		Email     string         `json:"email"`
-		Metadata  map[string]any `json:"metadata"`
+		Name      string  `json:"event_name"`
+		CreatedAt int64   `json:"created_at"`
+		ID        givenID `json:"id"`
+		UserID    givenID `json:"user_id"`
+		Email     string  `json:"email"`
+		Metadata  values  `json:"metadata"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err

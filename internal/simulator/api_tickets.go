@@ -42,7 +42,7 @@ func (c *call) newTicket() (*Ticket, error) {
 	var in struct {
 		TicketTypeID       givenID         `json:"ticket_type_id"`
 		Contacts           []ticketContact `json:"contacts"`
-		Attributes         map[string]any  `json:"ticket_attributes"`
+		Attributes         values          `json:"ticket_attributes"`
 		CompanyID          givenID         `json:"company_id"`
 		ConversationToLink givenID         `json:"conversation_to_link_id"`
 		CreatedAt          int64           `json:"created_at"`
@@ -143,8 +143,8 @@ func (c *call) prepare(thread *Conversation, link, admin, team givenID) error {
 // customers. One that is a ticket already stays that ticket.
 func convertConversation(c *call) (any, error) {
 	var in struct {
-		TicketTypeID givenID        `json:"ticket_type_id"`
-		Attributes   map[string]any `json:"attributes"`
+		TicketTypeID givenID `json:"ticket_type_id"`
+		Attributes   values  `json:"attributes"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err
@@ -178,7 +178,7 @@ func convertConversation(c *call) (any, error) {
 // in this order; each makes a part. All is checked before any is done.
 func updateTicket(c *call) (any, error) {
 	var in struct {
-		Attributes   map[string]any `json:"ticket_attributes"`
+		Attributes   values         `json:"ticket_attributes"`
 		StateID      givenID        `json:"ticket_state_id"`
 		CompanyID    given[givenID] `json:"company_id"`
 		Open         *bool          `json:"open"`

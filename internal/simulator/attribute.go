@@ -79,16 +79,14 @@ func (w *workspace) declare(model string, values map[string]any) {
 }
 
 func typeOf(v any) string {
-	switch n := v.(type) {
-	case bool:
-		return "boolean"
-	case int, int64:
-		return "integer"
-	case float64:
+	if n, ok := asNumber(v); ok {
 		if n == math.Trunc(n) {
 			return "integer"
 		}
 		return "float"
+	}
+	if _, ok := v.(bool); ok {
+		return "boolean"
 	}
 	return "string"
 }
@@ -117,15 +115,16 @@ var attributeKind = map[string]string{
 
 // accepts tells whether the attribute may have the value. Text takes every plain value.
 func (a *Attribute) accepts(v any) bool {
-	switch n := v.(type) {
+	if n, ok := asNumber(v); ok {
+		return a.Type == "float" || a.Type == "string" || a.Type != "boolean" && n == math.Trunc(n)
+	}
+	switch v.(type) {
 	case nil:
 		return true
 	case bool:
 		return a.Type == "boolean" || a.Type == "string"
 	case string:
 		return a.Type == "string"
-	case float64:
-		return a.Type == "float" || a.Type == "string" || a.Type != "boolean" && n == math.Trunc(n)
 	}
 	return false
 }

@@ -69,6 +69,15 @@ func TestContacts_refuse_what_cannot_be(t *testing.T) {
 	b.refused(b.call("POST", "/contacts", `{"external_id":"c-2"}`), 409, "conflict", "An archived contact matching those details already exists with id="+other)
 }
 
+func TestContacts_keep_whole_numbers_to_the_last_digit(t *testing.T) {
+	b := newBench(t, Options{})
+	b.AddAttribute(Attribute{Model: "contact", Name: "account", Type: "integer"})
+	r := b.call("PUT", "/contacts/"+b.contact, `{"custom_attributes":{"account":9007199254740993}}`)
+	b.expect(r.body, "custom_attributes.account", "9007199254740993")
+	r = b.call("POST", "/contacts/search", `{"query":{"field":"custom_attributes.account","operator":">","value":9007199254000000}}`)
+	b.expect(r.body, "data.0.id", b.contact)
+}
+
 func TestContacts_are_found_by_external_id(t *testing.T) {
 	b := newBench(t, Options{})
 	b.expect(b.call("GET", "/contacts/find_by_external_id/c-1", "").body, "id", b.contact)

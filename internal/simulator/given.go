@@ -41,3 +41,46 @@ func (g givenTime) into(have *time.Time) {
 		*have = time.Unix(g.value, 0)
 	}
 }
+
+// values are attributes by name. Whole numbers are int64, to the last digit.
+type values map[string]any
+
+// UnmarshalJSON reads an object.
+func (v *values) UnmarshalJSON(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var read map[string]any
+	if err := dec.Decode(&read); err != nil {
+		return err
+	}
+	for name, value := range read {
+		if n, ok := value.(json.Number); ok {
+			read[name] = exact(n)
+		}
+	}
+	*v = read
+	return nil
+}
+
+func exact(n json.Number) any {
+	if whole, err := n.Int64(); err == nil {
+		return whole
+	}
+	if f, err := n.Float64(); err == nil {
+		return f
+	}
+	return n.String() // too large for a number
+}
+
+// asNumber is a number of any kind.
+func asNumber(v any) (float64, bool) {
+	switch n := v.(type) {
+	case float64:
+		return n, true
+	case int64:
+		return float64(n), true
+	case int:
+		return float64(n), true
+	}
+	return 0, false
+}

@@ -342,11 +342,8 @@ func attributeValue(kind fieldKind, v any) any {
 	if v == nil {
 		return nil
 	}
-	switch n := v.(type) {
-	case int:
-		v = float64(n)
-	case int64:
-		v = float64(n)
+	if n, isNumber := asNumber(v); isNumber && kind != textField {
+		v = n
 	}
 	if kind == textField {
 		return fmt.Sprint(v)

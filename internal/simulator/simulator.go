@@ -10,6 +10,11 @@
 // ten-second windows and refuses what is over the limit, and it fails on demand: before the
 // effect, after it, with a reset, a hang, or an answer that cannot be read.
 //
+// The API serves what Endpoints lists, in the form of version 2.14, and refuses what Intercom
+// refuses, with its error codes. Not simulated are segments, subscription types, news, calls,
+// custom objects and help center collections; a new contact is found by searches at once, and
+// the time zone of the workspace is UTC.
+//
 // What the simulator saw is what tests are checked against: Journal has every API call in
 // the order in which the calls took effect, Deliveries every attempt to deliver a
 // notification, Windows the use of every rate-limit window. Ids, faults and traffic come

@@ -150,9 +150,9 @@ func (s *Simulator) setTicketAttributes(t *Ticket, values map[string]any, by han
 // sameValue compares plain values; lists and objects count as changed.
 func sameValue(a, b any) bool {
 	switch a.(type) {
-	case nil, string, bool, float64:
+	case nil, string, bool, float64, int64, int:
 		switch b.(type) {
-		case nil, string, bool, float64:
+		case nil, string, bool, float64, int64, int:
 			return a == b
 		}
 	}

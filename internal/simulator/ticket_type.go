@@ -186,10 +186,10 @@ func (a *TicketAttribute) accepts(v any) bool {
 	case "list":
 		return a.item(v) != nil
 	case "integer":
-		n, ok := v.(float64)
+		n, ok := asNumber(v)
 		return ok && n == math.Trunc(n)
 	case "decimal":
-		_, ok := v.(float64)
+		_, ok := asNumber(v)
 		return ok
 	case "boolean":
 		_, ok := v.(bool)
@@ -205,6 +205,9 @@ func (a *TicketAttribute) accepts(v any) bool {
 
 // accepts tells whether the field can be compared with a value.
 func (k fieldKind) accepts(v any) bool {
+	if n, isNumber := asNumber(v); isNumber {
+		v = n
+	}
 	_, ok := k.read(v)
 	return ok
 }
@@ -212,7 +215,7 @@ func (k fieldKind) accepts(v any) bool {
 // item is the choice that a value names, by its id.
 func (a *TicketAttribute) item(v any) *ListItem {
 	id, ok := v.(string)
-	if n, isNumber := v.(float64); isNumber {
+	if n, isNumber := asNumber(v); isNumber {
 		id, ok = strconv.FormatFloat(n, 'f', -1, 64), true
 	}
 	i := slices.IndexFunc(a.Items, func(item ListItem) bool { return ok && item.ID == id })

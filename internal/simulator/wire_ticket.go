@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"strconv"
 )
 
 type ticketStateJSON struct {
@@ -249,13 +248,8 @@ func (t *TicketType) brief() map[string]any {
 
 // value is an attribute of a ticket as text, for those who look through tickets.
 func (t *Ticket) value(name string) string {
-	switch v := t.Attributes[name].(type) {
-	case string:
-		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	case bool:
-		return strconv.FormatBool(v)
+	if v := t.Attributes[name]; v != nil {
+		return fmt.Sprint(v)
 	}
 	return ""
 }
