@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -350,16 +351,23 @@ func (ticket) ReadBack(ctx context.Context, env *Env, c Call) (Finding, Result, 
 	return finding, r, nil
 }
 
-// converted tells whether the conversation is a ticket now.
+// converted tells whether the conversation is a ticket now: then it has one under "ticket",
+// which is null in others. An answer without that key tells nothing, nor does a ticket among the
+// linked objects, which may have been linked before.
 func converted(ctx context.Context, env *Env, p ticketParams) (Finding, Result, error) {
-	conv, _, err := env.Client.Conversation(ctx, p.Link)
-	switch {
-	case err != nil:
+	_, raw, err := env.Client.Conversation(ctx, p.Link)
+	if err != nil {
 		return Unclear, Result{}, err
-	case conv.Ticket.ID == "":
+	}
+	var conv map[string]json.RawMessage
+	var made intercom.Ref
+	switch {
+	case json.Unmarshal(raw, &conv) != nil, conv["ticket"] == nil, bytes.Contains(conv["linked_objects"], []byte(`"ticket"`)):
+		return Unclear, Result{}, nil
+	case json.Unmarshal(conv["ticket"], &made) != nil || made.ID == "":
 		return DidNotHappen, Result{}, nil
 	}
-	return Happened, Result{Detail: "converted to ticket " + string(conv.Ticket.ID)}, nil
+	return Happened, Result{Detail: "converted to ticket " + string(made.ID)}, nil
 }
 
 // created looks for a ticket of the type and contact that was made since the attempt.

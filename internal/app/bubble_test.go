@@ -39,8 +39,16 @@ type world struct {
 // inBubble runs fn in a world with the given rules. o changes the simulator's options.
 func inBubble(t *testing.T, rules string, o simulator.Options, fn func(w *world)) {
 	t.Helper()
+	inBubbleWith(t, rules, o, func(*world) {}, fn)
+}
+
+// inBubbleWith does the same; change may change the options of the app before it starts.
+func inBubbleWith(t *testing.T, rules string, o simulator.Options, change, fn func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, rules, o)
+		change(w)
+		w.start()
 		defer w.close()
 		fn(w)
 	})
@@ -76,7 +84,6 @@ func newWorld(t *testing.T, rules string, o simulator.Options) *world {
 		Token: token, Secrets: []string{secret}, BaseURL: "http://intercom", HTTP: w.apiConns.Client(),
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	w.start()
 	return w
 }
 

@@ -29,11 +29,9 @@ type Conversation struct {
 	TagList         []Tag
 	AdminAssigneeID ID // see ID.Nobody
 	TeamAssigneeID  ID
-	// Ticket is the ticket that the conversation was converted to; empty when it is none.
-	Ticket       Ref
-	CreatedAt    Time
-	UpdatedAt    Time
-	SnoozedUntil Time
+	CreatedAt       Time
+	UpdatedAt       Time
+	SnoozedUntil    Time
 }
 
 // Source is the first message of a conversation.
@@ -98,7 +96,6 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 		AdminAssigneeID ID              `json:"admin_assignee_id"`
 		TeamAssigneeID  ID              `json:"team_assignee_id"`
 		OldAssignee     Ref             `json:"assignee"`
-		Ticket          Ref             `json:"ticket"`
 		CreatedAt       Time            `json:"created_at"`
 		UpdatedAt       Time            `json:"updated_at"`
 		SnoozedUntil    Time            `json:"snoozed_until"`
@@ -111,7 +108,7 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 		Contacts:        listOf[Ref](w.Contacts, "contacts", "data"),
 		Parts:           listOf[Part](w.Parts, "conversation_parts", "parts", "data"),
 		TagList:         listOf[Tag](w.Tags, "tags", "data"),
-		AdminAssigneeID: w.AdminAssigneeID, TeamAssigneeID: w.TeamAssigneeID, Ticket: w.Ticket,
+		AdminAssigneeID: w.AdminAssigneeID, TeamAssigneeID: w.TeamAssigneeID,
 		CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt, SnoozedUntil: w.SnoozedUntil,
 	}
 	c.TotalParts = max(totalOf(w.Parts), len(c.Parts))
