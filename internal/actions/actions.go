@@ -143,6 +143,9 @@ type Result struct {
 	// Parts are the ids of the conversation parts that the call made: our own work, which
 	// must not trigger rules.
 	Parts []string
+	// Touched are subjects that the call changed and whose notifications name no part, such as
+	// "contact/abc": what they tell of is our own work, too.
+	Touched []string
 	// Detail says for people what was done, without customer text.
 	Detail string
 }

@@ -25,6 +25,9 @@ func attributeValues(ctx context.Context, env *Env, model string, values map[str
 		if err != nil {
 			return nil, err
 		}
+		if !a.Custom {
+			return nil, errorf("%s is no attribute of your own; use the action %s", a.Name, model)
+		}
 		if !a.Writable {
 			return nil, errorf("the %s attribute %s cannot be set through the API", model, a.Name)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
@@ -84,7 +85,8 @@ func parseCompany(n *yaml.Node, d Decoder) Spec {
 	for _, name := range slices.Concat(companyTexts, companyNumbers) {
 		known[name] = func(n *yaml.Node) {
 			v, fine := parseScalar(n, d)
-			if _, isNumber := v.literal.(int64); fine && v.text == nil && slices.Contains(companyNumbers, name) != isNumber {
+			_, isNumber := v.literal.(int64)
+			if fine && v.text == nil && v.literal != nil && (slices.Contains(companyTexts, name) || !isNumber) {
 				d.Problem(n, CodeParameter, "", "%s cannot be %v", name, v.literal)
 				fine = false
 			}
@@ -169,7 +171,7 @@ func (company) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		return Result{Detail: "saved company " + string(saved.ID)}, nil
+		return Result{Detail: "saved company " + string(saved.ID), Touched: []string{event.KindCompany + "/" + string(saved.ID)}}, nil
 	}
 	found, _, err := env.Client.FindCompany(ctx, p.CompanyID)
 	if p.Do == companyDetach {
@@ -182,7 +184,7 @@ func (company) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		if err := env.Client.DetachCompany(ctx, p.Contact, string(found.ID)); err != nil && !intercom.NotFound(err) {
 			return Result{}, err
 		}
-		return Result{Detail: "detached from company " + string(found.ID)}, nil
+		return p.linked("detached from company ", found.ID), nil
 	}
 	if err != nil {
 		return Result{}, err
@@ -190,7 +192,13 @@ func (company) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	if err := env.Client.AttachCompany(ctx, p.Contact, string(found.ID)); err != nil {
 		return Result{}, err
 	}
-	return Result{Detail: "attached to company " + string(found.ID)}, nil
+	return p.linked("attached to company ", found.ID), nil
+}
+
+// linked is the result of a call that changed what a contact and a company have to do with each
+// other.
+func (p *companyParams) linked(detail string, id intercom.ID) Result {
+	return Result{Detail: detail + string(id), Touched: []string{event.KindContact + "/" + p.Contact, event.KindCompany + "/" + string(id)}}
 }
 
 // request is what is sent: attributes get their types.

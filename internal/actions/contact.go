@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
@@ -165,11 +166,16 @@ func (s *contactSpec) Plan(p Plan) (json.RawMessage, error) {
 			}
 		case string:
 			v = strings.TrimSpace(v)
-			params.Fields[name] = v
+			if params.Fields[name] = v; v == "" && s.do == contactCreate {
+				delete(params.Fields, name)
+			}
 			if err := checkContactValue(name, v); err != nil && v != "" {
 				return nil, errorf("%s: %w", name, err)
 			}
 		}
+	}
+	if s.do == contactCreate && params.Fields["email"] == nil && params.Fields["external_id"] == nil && params.Fields["role"] == nil {
+		return nil, errorf("the email and external_id of the new contact came out empty")
 	}
 	if params.Attributes, err = renderFields(s.attributes, p.Facts); err != nil {
 		return nil, err
@@ -230,14 +236,14 @@ func (contact) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	}
 	switch p.Do {
 	case contactArchive:
-		return Result{Detail: "archived the contact"}, env.Client.ArchiveContact(ctx, p.Contact)
+		return done("archived the contact", p.Contact), env.Client.ArchiveContact(ctx, p.Contact)
 	case contactNote:
 		admin, err := actingAdmin(ctx, env, c)
 		if err != nil {
 			return Result{}, err
 		}
 		_, err = env.Client.CreateContactNote(ctx, p.Contact, p.Body, admin)
-		return Result{Detail: describeMessage("contact note", p.Body)}, err
+		return done(describeMessage("contact note", p.Body), p.Contact), err
 	}
 	r, err := p.request(ctx, env)
 	if err != nil {
@@ -245,7 +251,7 @@ func (contact) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	}
 	if p.Do == contactUpdate {
 		_, err := env.Client.UpdateContact(ctx, p.Contact, r)
-		return Result{Detail: "updated the contact"}, err
+		return done("updated the contact", p.Contact), err
 	}
 	return createContact(ctx, env, r)
 }
@@ -256,12 +262,17 @@ func createContact(ctx context.Context, env *Env, r intercom.ContactRequest) (Re
 	made, err := env.Client.CreateContact(ctx, r)
 	if id, exists := intercom.ConflictID(err); exists {
 		_, err := env.Client.UpdateContact(ctx, id, r)
-		return Result{Detail: "updated contact " + id + ", which existed"}, err
+		return done("updated contact "+id+", which existed", id), err
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Detail: "created contact " + string(made.ID)}, nil
+	return done("created contact "+string(made.ID), string(made.ID)), nil
+}
+
+// done is the result of a call that changed a contact.
+func done(detail, contact string) Result {
+	return Result{Detail: detail, Touched: []string{event.KindContact + "/" + contact}}
 }
 
 // request is what is sent: names become ids, and attributes get their types.
@@ -343,7 +354,7 @@ func (p *contactParams) findNote(ctx context.Context, env *Env, c Call) (Finding
 		case ours && n.CreatedAt.IsZero():
 			return Unclear, Result{}, nil
 		case ours && !n.CreatedAt.Before(since):
-			return Happened, Result{Detail: describeMessage("contact note", p.Body)}, nil
+			return Happened, done(describeMessage("contact note", p.Body), p.Contact), nil
 		}
 	}
 	return DidNotHappen, Result{}, nil
@@ -363,7 +374,7 @@ func (p *contactParams) findLead(ctx context.Context, env *Env, c Call) (Finding
 			return Unclear, Result{}, err
 		}
 		if made := found.Value; !made.CreatedAt.Before(since) {
-			return Happened, Result{Detail: "created contact " + string(made.ID)}, nil
+			return Happened, done("created contact "+string(made.ID), string(made.ID)), nil
 		}
 	}
 	return Unclear, Result{}, nil

@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
@@ -114,7 +115,7 @@ func (track) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Detail: "recorded event " + short(p.Name, 80)}, nil
+	return Result{Detail: "recorded event " + short(p.Name, 80), Touched: []string{event.KindContact + "/" + p.Contact}}, nil
 }
 
 func (track) describe(params json.RawMessage) string {

@@ -141,6 +141,7 @@ func (set) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	done := Result{Detail: "set attributes of the " + p.On}
 	switch p.On {
 	case event.KindContact:
+		done.Touched = []string{event.KindContact + "/" + p.Contact}
 		values, err := attributeValues(ctx, env, intercom.ModelContact, p.Attributes)
 		if err != nil {
 			return Result{}, err
@@ -148,6 +149,7 @@ func (set) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		_, err = env.Client.UpdateContact(ctx, p.Contact, intercom.ContactRequest{CustomAttributes: values})
 		return done, err
 	case event.KindTicket:
+		done.Touched = []string{c.Subject}
 		return done, p.setTicket(ctx, env, c)
 	}
 	id, err := conversationID("set", c.Subject)

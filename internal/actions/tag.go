@@ -198,7 +198,18 @@ func (tag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return Result{Detail: describeTags("tag", c.Params)}, nil
+	return Result{Detail: describeTags("tag", c.Params), Touched: p.touched(c)}, nil
+}
+
+// touched is what was tagged, unless it is a conversation: there a part tells of it.
+func (p *tagParams) touched(c Call) []string {
+	switch {
+	case p.Contact != "":
+		return []string{event.KindContact + "/" + p.Contact}
+	case strings.HasPrefix(c.Subject, event.KindConversation+"/"):
+		return nil
+	}
+	return []string{c.Subject}
 }
 
 func putTag(ctx context.Context, env *Env, on tagging, name string) error {

@@ -233,7 +233,7 @@ func (ticket) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Parts: []string{string(part.ID)}, Detail: p.words()}, nil
+	return Result{Parts: []string{string(part.ID)}, Detail: p.words(), Touched: []string{c.Subject}}, nil
 }
 
 func convertToTicket(ctx context.Context, env *Env, p ticketParams) (Result, error) {
@@ -245,7 +245,7 @@ func convertToTicket(ctx context.Context, env *Env, p ticketParams) (Result, err
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Detail: "converted to ticket " + string(id)}, nil
+	return ticketMade("converted to ticket ", id), nil
 }
 
 func createTicket(ctx context.Context, env *Env, p ticketParams) (Result, error) {
@@ -259,7 +259,12 @@ func createTicket(ctx context.Context, env *Env, p ticketParams) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Detail: "created ticket " + string(made.ID)}, nil
+	return ticketMade("created ticket ", made.ID), nil
+}
+
+// ticketMade is the result of a call that made a ticket.
+func ticketMade(detail string, id intercom.ID) Result {
+	return Result{Detail: detail + string(id), Touched: []string{event.KindTicket + "/" + string(id)}}
 }
 
 // newTicket finds the type and checks the attributes.
@@ -290,7 +295,7 @@ func setTicketState(ctx context.Context, env *Env, id, admin string, p ticketPar
 	if _, err := env.Client.UpdateTicket(ctx, id, intercom.UpdateTicketRequest{AdminID: admin, StateID: string(state.ID)}); err != nil {
 		return Result{}, err
 	}
-	return Result{Detail: "ticket state set to " + state.InternalLabel}, nil
+	return Result{Detail: "ticket state set to " + state.InternalLabel, Touched: []string{event.KindTicket + "/" + id}}, nil
 }
 
 // stateOf finds a state of the type by its id, its labels or its category, in this order.
@@ -367,7 +372,7 @@ func converted(ctx context.Context, env *Env, p ticketParams) (Finding, Result, 
 	case json.Unmarshal(conv["ticket"], &made) != nil || made.ID == "":
 		return DidNotHappen, Result{}, nil
 	}
-	return Happened, Result{Detail: "converted to ticket " + string(made.ID)}, nil
+	return Happened, ticketMade("converted to ticket ", made.ID), nil
 }
 
 // created looks for a ticket of the type and contact that was made since the attempt.
@@ -390,7 +395,7 @@ func created(ctx context.Context, env *Env, c Call, p ticketParams) (Finding, Re
 		}
 		t := found.Value
 		if t.Type.ID == tt.ID && !t.CreatedAt.Before(since) && sameTitle(t, p) {
-			return Happened, Result{Detail: "created ticket " + string(t.ID)}, nil
+			return Happened, ticketMade("created ticket ", t.ID), nil
 		}
 	}
 	return Unclear, Result{}, nil

@@ -46,7 +46,7 @@ func (untag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return Result{Detail: describeTags("untag", c.Params)}, nil
+	return Result{Detail: describeTags("untag", c.Params), Touched: p.touched(c)}, nil
 }
 
 func (untag) describe(params json.RawMessage) string { return describeTags("untag", params) }

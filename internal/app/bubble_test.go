@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"switchboard/internal/app"
 	"switchboard/internal/simulator"
 )
@@ -96,6 +98,7 @@ func (w *world) writeRules(text string) {
 
 func (w *world) start() {
 	w.t.Helper()
+	w.options.Registry = prometheus.NewRegistry()
 	a, err := app.New(context.Background(), w.options)
 	if err != nil {
 		w.t.Fatal(err)
@@ -196,6 +199,27 @@ func (w *world) customer() string {
 		w.t.Fatal(errors.New("no contacts"))
 	}
 	return list[0].ID
+}
+
+// metric is the total of a counter over the series that have this value of a label.
+func (w *world) metric(name, label, value string) (total float64) {
+	w.t.Helper()
+	families, err := w.options.Registry.Gather()
+	if err != nil {
+		w.t.Error(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			fits := label == ""
+			for _, l := range m.GetLabel() {
+				fits = fits || l.GetName() == label && l.GetValue() == value
+			}
+			if f.GetName() == name && fits {
+				total += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return total
 }
 
 type syncBuffer struct {

@@ -2,22 +2,94 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
 	"time"
 
 	"switchboard/internal/event"
+	"switchboard/internal/intercom"
 )
 
 // ownWork tells whether one of our own calls caused the event (I9). A part that a call
 // returned is ours for certain. The notification can be quicker than the call's answer,
 // though; then the part is ours when an app made it (app_package_code, which is null for
 // people in the inbox) under the name of the teammate we act as.
+//
+// Contacts, companies and tickets have notifications that name no part. One of them is ours
+// when what it is about was last changed in the very second in which a call of ours changed it.
 func (e *Engine) ownWork(ctx context.Context, actingAs string, ev event.Event) (own bool, reason string, err error) {
-	if ev.Part == "" {
+	if ev.Part != "" {
+		if own, reason, err = e.ownPart(ctx, actingAs, ev); own || err != nil {
+			return own, reason, err
+		}
+	}
+	if kind, _, _ := strings.Cut(ev.Subject, "/"); kind != event.KindContact && kind != event.KindCompany && kind != event.KindTicket {
 		return false, "", nil
 	}
+	return e.ownTouch(ctx, ev)
+}
+
+// ownTouch tells whether the event tells of a change that a call of ours made.
+func (e *Engine) ownTouch(ctx context.Context, ev event.Event) (own bool, reason string, err error) {
+	about := readTouched(ev)
+	// Asked in this order: a call that ends in between has its touch on record.
+	busy, err := e.o.Store.InFlight(ctx, ev.Workspace, ev.Subject)
+	if err == nil && !busy {
+		busy, err = e.o.Store.InFlightAbout(ctx, ev.Workspace, about.ids...)
+	}
+	if err != nil {
+		return false, "", err
+	}
+	own, err = e.o.Store.Touched(ctx, ev.Workspace, ev.Subject, about.at)
+	if err == nil && !own && busy {
+		return false, "", &notYetError{time.Now().Add(200 * time.Millisecond)} // the call's answer will tell
+	}
+	return own, "Switchboard changed " + ev.Subject + " in that second", err
+}
+
+// touched is what an event says about what it is about.
+type touched struct {
+	at  time.Time // when it was last changed
+	ids []string  // under which actions may name it
+}
+
+// readTouched reads when the event's contact, company or ticket was last changed: what its
+// payload says, or else when the notification was made.
+func readTouched(ev event.Event) touched {
+	type object struct {
+		UpdatedAt intercom.Time `json:"updated_at"`
+		CompanyID intercom.ID   `json:"company_id"`
+	}
+	var n struct {
+		Data struct {
+			Item struct {
+				object
+				Contact object `json:"contact"`
+				Company object `json:"company"`
+				Ticket  object `json:"ticket"`
+			} `json:"item"`
+		} `json:"data"`
+	}
+	_ = json.Unmarshal(ev.Payload, &n) // what does not fit is missing
+	item := n.Data.Item
+	kind, id, _ := strings.Cut(ev.Subject, "/")
+	inner := map[string]object{event.KindContact: item.Contact, event.KindCompany: item.Company, event.KindTicket: item.Ticket}[kind]
+	t := touched{at: ev.CreatedAt, ids: []string{id}}
+	for _, at := range []intercom.Time{item.UpdatedAt, inner.UpdatedAt} {
+		if !at.IsZero() {
+			t.at = at.Time
+		}
+	}
+	if own := cmp.Or(inner.CompanyID, item.CompanyID); kind == event.KindCompany && own != "" {
+		t.ids = append(t.ids, string(own))
+	}
+	return t
+}
+
+// ownPart tells whether a call of ours made the event's part.
+func (e *Engine) ownPart(ctx context.Context, actingAs string, ev event.Event) (own bool, reason string, err error) {
 	// Asked in this order: a call that ends in between has its parts on record.
 	busy, err := e.o.Store.InFlight(ctx, ev.Workspace, ev.Subject)
 	if err != nil {

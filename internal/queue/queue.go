@@ -151,12 +151,23 @@ func (q *Queue) attempt(ctx context.Context, c store.Claim, a store.Action) erro
 	}
 	end := q.end(a, out, time.Now())
 	end.Started, end.Finished = started, time.Now()
+	end.TouchedFrom, end.TouchedTo = q.touched(a, started)
 	// The end must be recorded even if the service is stopping: it saves the read-back.
 	if err := q.o.Store.FinishAttempt(context.WithoutCancel(ctx), c, end); err != nil {
 		return err
 	}
 	q.report(ctx, a, end)
 	return nil
+}
+
+// touched is when an action that is done now may have changed something, on Intercom's clock:
+// in this attempt, or in an earlier one whose end was not known.
+func (q *Queue) touched(a store.Action, started time.Time) (from, to time.Time) {
+	if a.Attempts > 0 {
+		started = a.PlannedAt
+	}
+	skew := q.o.Env.Client.Skew()
+	return started.Add(skew), time.Now().Add(skew)
 }
 
 // outcome is what came of trying an action once.
@@ -188,7 +199,7 @@ var results = []string{
 
 // end decides what becomes of an action after an attempt.
 func (q *Queue) end(a store.Action, out outcome, now time.Time) store.AttemptEnd {
-	e := store.AttemptEnd{Action: a, Attempts: a.Attempts, DueAt: now, Detail: out.result.Detail, OwnParts: out.result.Parts}
+	e := store.AttemptEnd{Action: a, Attempts: a.Attempts, DueAt: now, Detail: out.result.Detail, OwnParts: out.result.Parts, Touched: out.result.Touched}
 	again := store.StatePlanned
 	if out.doubt {
 		again = store.StateAttempting

@@ -122,6 +122,10 @@ type AttemptEnd struct {
 	Error    string
 	Detail   string
 	OwnParts []string // ids of the parts the call made (I9)
+	// Touched are the subjects that the call changed beside its own (I9): some time between
+	// TouchedFrom and TouchedTo, on Intercom's clock.
+	Touched                []string
+	TouchedFrom, TouchedTo time.Time
 }
 
 // FinishAttempt records the end of an attempt. When the action died or was parked, the rest
@@ -149,6 +153,14 @@ func (s *Store) FinishAttempt(ctx context.Context, c Claim, e AttemptEnd) error 
 			if _, err := t.exec(`
 				INSERT INTO own_parts (workspace, part, action, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 				c.Workspace, part, e.Action.ID, micros(e.Finished)); err != nil {
+				return err
+			}
+		}
+		for _, subject := range e.Touched {
+			if _, err := t.exec(`
+				INSERT INTO touches (workspace, subject, to_at, from_at, action) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT DO NOTHING`,
+				c.Workspace, subject, micros(e.TouchedTo), micros(e.TouchedFrom), e.Action.ID); err != nil {
 				return err
 			}
 		}

@@ -130,6 +130,33 @@ func (s *Store) OwnPart(ctx context.Context, workspace, part string) (bool, erro
 	return s.exists(ctx, "SELECT 1 FROM own_parts WHERE workspace = $1 AND part = $2", workspace, part)
 }
 
+// Touched tells whether one of our own calls may have changed the subject at that time, which
+// is on Intercom's clock and exact to the second (I9).
+func (s *Store) Touched(ctx context.Context, workspace, subject string, at time.Time) (bool, error) {
+	const second = int64(time.Second / time.Microsecond)
+	first := at.Truncate(time.Second).UnixMicro()
+	return s.exists(ctx, `
+		SELECT 1 FROM touches WHERE workspace = $1 AND subject = $2 AND to_at >= $3 AND from_at < $4 LIMIT 1`,
+		workspace, subject, first, first+second)
+}
+
+// InFlightAbout tells whether an action is being worked on, or is in doubt, whose parameters
+// name one of these ids.
+func (s *Store) InFlightAbout(ctx context.Context, workspace string, ids ...string) (bool, error) {
+	for _, id := range ids {
+		found, err := s.exists(ctx, `
+			SELECT 1 FROM actions a
+			WHERE a.workspace = $1 AND a.state IN ('planned', 'attempting') AND a.params LIKE $2
+			  AND (a.state = 'attempting' OR EXISTS (
+				SELECT 1 FROM lanes l WHERE l.lane = $3 AND l.workspace = a.workspace AND l.subject = a.subject AND l.fence <> 0))
+			LIMIT 1`, workspace, `%"`+id+`"%`, int(LaneActions))
+		if err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
 // InFlight tells whether an action on the subject may have been sent whose end is not on
 // record: one is being worked on, or is in doubt.
 func (s *Store) InFlight(ctx context.Context, workspace, subject string) (bool, error) {

@@ -313,6 +313,10 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (deleted int64
 				return err
 			}
 		}
+		// Notifications come within hours or not at all.
+		if _, err := t.exec("DELETE FROM touches WHERE to_at < $1", micros(time.Now().Add(-24*time.Hour))); err != nil {
+			return err
+		}
 		// Give the pages back to the file system, or the file would stay as large as it ever was.
 		_, err := t.exec("PRAGMA incremental_vacuum(1000)")
 		return err

@@ -133,6 +133,18 @@ CREATE TABLE pulse (
     at BIGINT  NOT NULL
 );
 
+-- When our own calls changed things whose notifications name no part: contacts, companies,
+-- tickets (I9). The times are on Intercom's clock. Rows go after a day.
+CREATE TABLE touches (
+    workspace TEXT   NOT NULL,
+    subject   TEXT   NOT NULL,
+    to_at     BIGINT NOT NULL,
+    from_at   BIGINT NOT NULL,
+    action    BIGINT NOT NULL,
+    PRIMARY KEY (workspace, subject, to_at, action)
+) WITHOUT ROWID;
+CREATE INDEX touches_old ON touches (to_at);
+
 -- The parts that our own calls made (I9), and which action made them.
 CREATE TABLE own_parts (
     workspace TEXT   NOT NULL,
