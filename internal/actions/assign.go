@@ -39,7 +39,6 @@ func (assign) Name() string { return "assign" }
 
 // Parse reads whom to assign.
 func (assign) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	if n.Kind != yaml.MappingNode {
 		if n.Kind == yaml.ScalarNode && n.Value == "nobody" {
 			return &assignSpec{to: "nobody"}

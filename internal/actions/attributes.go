@@ -2,8 +2,9 @@ package actions
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,13 +90,17 @@ func listItem(a intercom.TicketTypeAttribute, v any) (any, error) {
 		}
 		names = append(names, item.Name)
 	}
-	return nil, fmt.Errorf("has no value %q: it has %s", short(want, 80), strings.Join(names, ", "))
+	return nil, fmt.Errorf("has no such value: it has %s", strings.Join(names, ", "))
 }
 
-// typed is a value in the type of an attribute; nil clears it.
+// typed is a value in the type of an attribute; nil clears it. Its errors do not repeat the value,
+// which may be a customer's words.
 func typed(dataType string, v any, options []string) (any, error) {
-	if v == nil {
+	switch v.(type) {
+	case nil:
 		return nil, nil
+	case []any, map[string]any:
+		return nil, errors.New("takes one value, and not a list or an object")
 	}
 	text := fmt.Sprint(v)
 	switch dataType {
@@ -103,24 +108,24 @@ func typed(dataType string, v any, options []string) (any, error) {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return n, nil
 		}
-		return nil, fmt.Errorf("takes whole numbers, and %q is none", short(text, 80))
+		return nil, errors.New("takes whole numbers, and this is none")
 	case "float", "decimal":
-		if _, err := strconv.ParseFloat(text, 64); err == nil {
-			return json.Number(text), nil
+		if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return f, nil
 		}
-		return nil, fmt.Errorf("takes numbers, and %q is none", short(text, 80))
+		return nil, errors.New("takes numbers, and this is none")
 	case "boolean":
 		if b, err := strconv.ParseBool(text); err == nil {
 			return b, nil
 		}
-		return nil, fmt.Errorf("is true or false, and not %q", short(text, 80))
+		return nil, errors.New("is true or false, and this is neither")
 	case "date", "datetime":
 		return date(text)
 	case "string":
 		if len(options) > 0 {
 			i := slices.IndexFunc(options, func(o string) bool { return strings.EqualFold(o, text) })
 			if i < 0 {
-				return nil, fmt.Errorf("has no value %q: it has %s", short(text, 80), strings.Join(options, ", "))
+				return nil, fmt.Errorf("has no such value: it has %s", strings.Join(options, ", "))
 			}
 			return options[i], nil
 		}
@@ -139,5 +144,5 @@ func date(text string) (any, error) {
 			return t.Unix(), nil
 		}
 	}
-	return nil, fmt.Errorf("takes a time such as 2026-12-24 or 2026-12-24T18:00:00Z, and not %q", short(text, 80))
+	return nil, errors.New("takes a time such as 2026-12-24 or 2026-12-24T18:00:00Z")
 }

@@ -14,7 +14,6 @@ type form func(n *yaml.Node, d Decoder) Spec
 // parseForm reads a mapping with exactly one of the forms as its key, or that key alone where
 // the form needs no parameters.
 func parseForm(kind string, n *yaml.Node, d Decoder, forms map[string]form) Spec {
-	n = target(n)
 	names := make([]string, 0, len(forms))
 	for name := range forms {
 		names = append(names, name)

@@ -29,7 +29,6 @@ func (closing) Name() string { return "close" }
 
 // Parse reads the optional reply.
 func (closing) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	switch {
 	case isNull(n):
 		return &closeSpec{}

@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +92,6 @@ func parseCompany(n *yaml.Node, d Decoder) Spec {
 			s.fields, ok = append(s.fields, field{name, v, n}), ok && fine
 		}
 	}
-	n = target(n)
 	d.Fields(n, known)
 	if n.Kind == yaml.MappingNode && !seen {
 		d.Problem(n, CodeParameter, "", "a company is known by your own id of it: company_id")
@@ -111,7 +109,7 @@ func (s *companySpec) Plan(p Plan) (json.RawMessage, error) {
 	if params.CompanyID, err = companyID(s.id, p); err != nil {
 		return nil, err
 	}
-	if params.Fields, err = renderFields(s.fields, p.Facts); err != nil {
+	if params.Fields, err = renderWords(s.fields, p.Facts); err != nil {
 		return nil, err
 	}
 	if params.Attributes, err = renderFields(s.attributes, p.Facts); err != nil {
@@ -207,17 +205,17 @@ func (p *companyParams) request(ctx context.Context, env *Env) (r intercom.Compa
 	texts := map[string]**string{"name": &r.Name, "plan": &r.Plan, "website": &r.Website, "industry": &r.Industry}
 	numbers := map[string]**int{"size": &r.Size, "monthly_spend": &r.MonthlySpend}
 	for name, v := range p.Fields {
-		if v == nil {
+		text, given := v.(string)
+		if !given {
 			continue
 		}
-		text := fmt.Sprint(v)
 		if into := texts[name]; into != nil {
 			*into = &text
 		}
 		if into := numbers[name]; into != nil {
 			n, err := strconv.Atoi(text)
 			if err != nil {
-				return r, errorf("%s takes whole numbers, and %q is none", name, short(text, 80))
+				return r, errorf("%s takes whole numbers, and this is none", name)
 			}
 			*into = &n
 		}

@@ -88,11 +88,10 @@ func parseContact(do string, n *yaml.Node, d Decoder) Spec {
 	for _, name := range contactFields {
 		known[name] = func(n *yaml.Node) {
 			v, fine := parseScalar(n, d)
-			s.fields = append(s.fields, field{name, v, target(n)})
-			ok = ok && fine && checkContactField(name, v, target(n), d)
+			s.fields = append(s.fields, field{name, v, n})
+			ok = ok && fine && checkContactField(name, v, n, d)
 		}
 	}
-	n = target(n)
 	d.Fields(n, known)
 	has := func(name string) bool {
 		return slices.ContainsFunc(s.fields, func(f field) bool { return f.name == name })
@@ -155,7 +154,7 @@ func (s *contactSpec) Plan(p Plan) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	if params.Fields, err = renderFields(s.fields, p.Facts); err != nil {
+	if params.Fields, err = renderWords(s.fields, p.Facts); err != nil {
 		return nil, err
 	}
 	for name, v := range params.Fields {
@@ -242,8 +241,11 @@ func (contact) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		_, err = env.Client.CreateContactNote(ctx, p.Contact, p.Body, admin)
-		return done(describeMessage("contact note", p.Body), p.Contact), err
+		made, err := env.Client.CreateContactNote(ctx, p.Contact, p.Body, admin)
+		if err != nil {
+			return Result{}, err
+		}
+		return noteDone(&p, made.ID), nil
 	}
 	r, err := p.request(ctx, env)
 	if err != nil {
@@ -282,10 +284,7 @@ func (p *contactParams) request(ctx context.Context, env *Env) (r intercom.Conta
 		if !given {
 			return nil
 		}
-		s := ""
-		if v != nil {
-			s = fmt.Sprint(v)
-		}
+		s, _ := v.(string) // null clears the field
 		return &s
 	}
 	r = intercom.ContactRequest{
@@ -337,7 +336,11 @@ func (contact) ReadBack(ctx context.Context, env *Env, c Call) (Finding, Result,
 	return p.findLead(ctx, env, c)
 }
 
-// findNote looks through the contact's notes.
+// mostNotes is how many notes Intercom sends at the most.
+const mostNotes = 50
+
+// findNote looks through the contact's notes. Where our words may have been changed on the way,
+// or the list may be cut off, that it is not there proves nothing.
 func (p *contactParams) findNote(ctx context.Context, env *Env, c Call) (Finding, Result, error) {
 	admin, err := actingAdmin(ctx, env, c)
 	if err != nil {
@@ -348,16 +351,33 @@ func (p *contactParams) findNote(ctx context.Context, env *Env, c Call) (Finding
 		return Unclear, Result{}, err
 	}
 	since := attemptedSince(env, c)
+	want, unclear, old := plain(p.Body), plain(p.Body) == "", false
 	for _, n := range notes {
-		ours := string(n.Author.ID) == admin && plain(n.Body) == plain(p.Body)
 		switch {
-		case ours && n.CreatedAt.IsZero():
-			return Unclear, Result{}, nil
-		case ours && !n.CreatedAt.Before(since):
-			return Happened, done(describeMessage("contact note", p.Body), p.Contact), nil
+		case n.CreatedAt.IsZero():
+			unclear = true
+		case n.CreatedAt.Before(since):
+			old = true
+		case string(n.Author.ID) != admin || c.Own != nil && c.Own(noteKey(n.ID)):
+		case want != "" && plain(n.Body) == want:
+			return Happened, noteDone(p, n.ID), nil
+		default:
+			unclear = true
 		}
 	}
+	if unclear || len(notes) >= mostNotes && !old {
+		return Unclear, Result{}, nil
+	}
 	return DidNotHappen, Result{}, nil
+}
+
+// noteKey names a note among the parts that our calls made.
+func noteKey(id intercom.ID) string { return "note/" + string(id) }
+
+func noteDone(p *contactParams, id intercom.ID) Result {
+	r := done(describeMessage("contact note", p.Body), p.Contact)
+	r.Parts = []string{noteKey(id)}
+	return r
 }
 
 // findLead searches for the lead. New contacts can be missing from searches for minutes, so

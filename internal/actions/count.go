@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -36,7 +35,6 @@ func (count) Name() string { return "count" }
 
 // Parse reads the counter and its labels, which must be declared.
 func (count) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	s, ok := &countSpec{by: 1}, true
 	name := n
 	if n.Kind == yaml.MappingNode {
@@ -114,14 +112,11 @@ func orNone(names []string) string {
 func (s *countSpec) Plan(p Plan) (json.RawMessage, error) {
 	params := countParams{Counter: s.name, By: s.by, Labels: make(map[string]string, len(s.labels))}
 	for i := range s.labels {
-		v, err := s.labels[i].value.render(p.Facts)
+		text, err := s.labels[i].value.words(p.Facts)
 		if err != nil {
 			return nil, err
 		}
-		params.Labels[s.labels[i].name] = ""
-		if v != nil {
-			params.Labels[s.labels[i].name] = fmt.Sprint(v)
-		}
+		params.Labels[s.labels[i].name] = text
 	}
 	return encodeParams(params)
 }

@@ -25,12 +25,12 @@ func TestCount(t *testing.T) {
 		}
 	}
 	const want = `
-# HELP switchboard_rule_plain_total Plain.
-# TYPE switchboard_rule_plain_total counter
-switchboard_rule_plain_total 2
-# HELP switchboard_rule_refunds_total Refunds.
-# TYPE switchboard_rule_refunds_total counter
-switchboard_rule_refunds_total{plan="pro",team="7"} 5
+# HELP switchboard_custom_plain_total Plain.
+# TYPE switchboard_custom_plain_total counter
+switchboard_custom_plain_total 2
+# HELP switchboard_custom_refunds_total Refunds.
+# TYPE switchboard_custom_refunds_total counter
+switchboard_custom_refunds_total{plan="pro",team="7"} 5
 `
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(counters)

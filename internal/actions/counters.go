@@ -11,7 +11,7 @@ import (
 
 // CounterSpec declares a counter that rules add to (settings.counters in a rules file).
 type CounterSpec struct {
-	// Name is what rules call it; its metric is switchboard_rule_NAME_total.
+	// Name is what rules call it; its metric is switchboard_custom_NAME_total.
 	Name string
 	// Help says what is counted.
 	Help string
@@ -66,7 +66,7 @@ func (c *Counters) Declare(specs []CounterSpec) {
 	for _, spec := range specs {
 		now := &counter{
 			spec: spec, series: map[string]*series{},
-			desc: prometheus.NewDesc("switchboard_rule_"+spec.Name+"_total", spec.Help, spec.Labels, nil),
+			desc: prometheus.NewDesc("switchboard_custom_"+spec.Name+"_total", spec.Help, spec.Labels, nil),
 		}
 		if old := before[spec.Name]; old != nil && slices.Equal(old.spec.Labels, spec.Labels) {
 			now.series = old.series

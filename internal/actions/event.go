@@ -17,7 +17,7 @@ import (
 //   - event: refund-requested
 //   - event: { name: refund-requested, metadata: { order: "{{ ... }}", amount: 3 } }
 //
-// Its time is that of the decision, and Intercom keeps one of the same contact, name and
+// Its time is that of the event that led to it. Intercom keeps one of the same contact, name and
 // second, so it may be sent again.
 type track struct{ repeatable }
 
@@ -41,7 +41,6 @@ func (track) Name() string { return "event" }
 
 // Parse reads name and metadata.
 func (track) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	s, ok := &trackSpec{}, true
 	const what = "the name of the event"
 	if n.Kind != yaml.MappingNode {
@@ -97,7 +96,11 @@ func (s *trackSpec) Plan(p Plan) (json.RawMessage, error) {
 			delete(metadata, key)
 		}
 	}
-	return encodeParams(trackParams{Name: name, Contact: contact, At: p.Now.Unix(), Metadata: metadata})
+	at := p.Event.CreatedAt // events that are decided together, after a pause, are events of their own
+	if at.IsZero() {
+		at = p.Now
+	}
+	return encodeParams(trackParams{Name: name, Contact: contact, At: at.Unix(), Metadata: metadata})
 }
 
 // Summary names the event.

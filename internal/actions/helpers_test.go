@@ -110,7 +110,7 @@ func (d *decoder) Counters() []CounterSpec {
 func planOf(facts map[string]string, subject string) Plan {
 	return Plan{
 		Facts: facts, Now: planTime, Rule: "a rule", Index: 2,
-		Event:   event.Event{ID: "notif_1", Topic: "conversation.user.created", Workspace: "ws", Subject: subject},
+		Event:   event.Event{ID: "notif_1", Topic: "conversation.user.created", Workspace: "ws", Subject: subject, CreatedAt: time.Unix(1772600000, 0)},
 		Contact: func() (string, error) { return "c9", nil },
 	}
 }
@@ -222,13 +222,4 @@ func partOf(id, kind, body, admin string, at time.Time) part {
 		p["body"] = body
 	}
 	return p
-}
-
-func yamlOf(t *testing.T, src string) *yaml.Node {
-	t.Helper()
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(src), &doc); err != nil {
-		t.Fatal(err)
-	}
-	return doc.Content[0]
 }

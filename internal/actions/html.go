@@ -25,7 +25,7 @@ func parseBody(n *yaml.Node, d Decoder, what string) *body {
 		return nil
 	}
 	if s, ok := t.Constant(); ok && utf8.RuneCountInString(s) > maxBody {
-		d.Problem(target(n), CodeParameter, "", "%s is longer than %d characters", what, maxBody)
+		d.Problem(n, CodeParameter, "", "%s is longer than %d characters", what, maxBody)
 		return nil
 	}
 	return &body{t}

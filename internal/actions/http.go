@@ -52,13 +52,12 @@ func (post) Name() string { return "http" }
 
 // Parse reads where to and what.
 func (post) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	s, ok := &postSpec{}, true
 	at := n
 	if n.Kind == yaml.MappingNode {
 		at = nil
 		d.Fields(n, map[string]func(*yaml.Node){
-			"url": func(n *yaml.Node) { at = target(n) },
+			"url": func(n *yaml.Node) { at = n },
 			"body": func(n *yaml.Node) {
 				var fine bool
 				s.body, fine = parseFields(n, d, parseValue)
@@ -90,7 +89,7 @@ func (s *postSpec) readURL(n *yaml.Node, d Decoder) bool {
 	case strings.Contains(n.Value, "{{"):
 		d.Problem(n, CodeParameter, "put what changes into the body", "the URL of http can hold no expressions")
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		d.Problem(n, CodeParameter, "such as https://hooks.acme.test/refunds", "this is not a URL that begins with https://")
+		d.Problem(n, CodeParameter, "such as https://hooks.acme.test/refunds", "this is not an http or https URL")
 	case u.User != nil:
 		d.Problem(n, CodeParameter, "what is sent is signed; check the signature", "a URL with a password does not belong into a rules file")
 	default:
@@ -125,13 +124,9 @@ func (s *postSpec) Plan(p Plan) (json.RawMessage, error) {
 	}
 	headers := make(map[string]string, len(s.headers))
 	for i := range s.headers {
-		v, err := s.headers[i].value.render(p.Facts)
+		text, err := s.headers[i].value.words(p.Facts)
 		if err != nil {
 			return nil, err
-		}
-		text := fmt.Sprint(v)
-		if v == nil {
-			text = ""
 		}
 		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return nil, errorf("the header %s came out with characters that no header has", s.headers[i].name)
@@ -151,7 +146,7 @@ func (s *postSpec) Plan(p Plan) (json.RawMessage, error) {
 	}
 	return encodeParams(postParams{
 		URL: s.url, Headers: headers, Body: body,
-		ID: fmt.Sprintf("%s/%s/%s/%d", ev.Workspace, ev.ID, url.PathEscape(p.Rule), p.Index),
+		ID: fmt.Sprintf("%s/%s/%s/%d", url.PathEscape(ev.Workspace), url.PathEscape(ev.ID), url.PathEscape(p.Rule), p.Index),
 	})
 }
 
@@ -181,6 +176,10 @@ func (post) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	}
 	return Result{Detail: "sent to " + host(p.URL)}, nil
 }
+
+// attemptLimit gives up after about two minutes: a receiver of your own that is down must not
+// keep the replies waiting that come after it in the conversation.
+func (post) attemptLimit() int { return 8 }
 
 func (post) describe(params json.RawMessage) string {
 	var p postParams

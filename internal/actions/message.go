@@ -39,7 +39,6 @@ func (outbound) Name() string { return "message" }
 
 // Parse reads the text and how it is sent.
 func (outbound) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	s, ok := &outboundSpec{}, true
 	const what = "the text of message"
 	if n.Kind != yaml.MappingNode {
@@ -51,7 +50,7 @@ func (outbound) Parse(n *yaml.Node, d Decoder) Spec {
 	seen := false
 	choice := func(n *yaml.Node, name string, values ...string) string {
 		for _, v := range values {
-			if target(n).Value == v {
+			if n.Value == v {
 				return v
 			}
 		}

@@ -19,7 +19,7 @@ func (open) Name() string { return "open" }
 
 // Parse takes no parameters.
 func (open) Parse(n *yaml.Node, d Decoder) Spec {
-	if n = target(n); !isNull(n) {
+	if !isNull(n) {
 		d.Problem(n, CodeParameter, "write just `open`", "open takes no parameters")
 		return nil
 	}

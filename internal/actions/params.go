@@ -70,17 +70,8 @@ func encodeParams(p any) (json.RawMessage, error) { return json.Marshal(p) }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// target follows a YAML alias.
-func target(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode && n.Alias != nil {
-		n = n.Alias
-	}
-	return n
-}
-
 // requireText compiles a text that must not be empty. It returns nil after reporting problems.
 func requireText(n *yaml.Node, d Decoder, what string, html bool) Text {
-	n = target(n)
 	switch {
 	case isNull(n):
 		d.Problem(n, CodeParameter, "", "%s is missing", what)

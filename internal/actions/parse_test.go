@@ -130,20 +130,6 @@ func TestParse_problems_have_their_place(t *testing.T) {
 	}
 }
 
-func TestParse_YAML_aliases_are_followed(t *testing.T) {
-	kind, _ := Lookup("reply")
-	d := &decoder{}
-	_, spec, problems := parse(t, "reply: &hello Hello")
-	if len(problems) > 0 || spec == nil {
-		t.Fatal(problems)
-	}
-	doc := yamlOf(t, "- &hello Hello\n- *hello\n")
-	spec = kind.Parse(doc.Content[1], d)
-	if len(d.problems) > 0 || spec == nil || spec.Summary() != `reply "Hello"` {
-		t.Errorf("%v, problems %q", spec, d.problems)
-	}
-}
-
 func TestPlan_errors(t *testing.T) {
 	facts := map[string]string{"empty": "", "blank": " \n", "long": strings.Repeat("y", maxBody)}
 	for src, want := range map[string]string{

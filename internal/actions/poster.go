@@ -108,7 +108,7 @@ var special = func() []netip.Prefix {
 	for _, p := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
 	} {
 		list = append(list, netip.MustParsePrefix(p))
 	}
@@ -134,8 +134,9 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 		return &postError{class: intercom.Permanent, msg: fmt.Sprintf("more than %d redirects", mostRedirects)}
 	case r.Method != http.MethodPost:
 		return &postError{class: intercom.Permanent, msg: "a redirect asks for a GET; name the URL that takes the POST"}
-	case r.URL.Scheme != "https" && via[0].URL.Scheme == "https":
-		return &postError{class: intercom.Permanent, msg: "a redirect leads from https to " + r.URL.Scheme}
+	case r.URL.Hostname() != via[0].URL.Hostname() || r.URL.Scheme != "https" && via[0].URL.Scheme == "https":
+		// The headers and the signature are for this receiver, and for its ears only.
+		return &postError{class: intercom.Permanent, msg: "a redirect leads to another host or away from https; name the URL that it leads to"}
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func (p *Poster) Post(ctx context.Context, to, id string, headers map[string]str
 	r.Header.Set("Webhook-Signature", "v1,"+p.sign(id, now, body))
 	resp, err := p.client.Do(r)
 	if err != nil {
-		return unsent(err)
+		return unsent(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
@@ -187,7 +188,10 @@ func (p *Poster) sign(id, timestamp string, body []byte) string {
 }
 
 // unsent is the error of a request without an answer, without the URL: it may hold a secret.
-func unsent(err error) error {
+func unsent(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err() // the service stops; it says nothing of the receiver
+	}
 	if refused, ok := errors.AsType[*postError](err); ok {
 		return refused
 	}
@@ -197,7 +201,7 @@ func unsent(err error) error {
 		}
 		err = e.Err
 	}
-	return &postError{class: intercom.Retry, msg: "cannot be reached: " + err.Error()}
+	return &postError{class: intercom.Retry, msg: "cannot be reached: " + intercom.Presentable(err).Error()}
 }
 
 func judge(status int) error {

@@ -41,6 +41,16 @@ func Names() []string {
 	return names
 }
 
+// AttemptLimit is how often a kind may be tried that has a limit of its own; 0 when it has none.
+func AttemptLimit(kind string) int {
+	if k, ok := Lookup(kind); ok {
+		if limited, ok := k.(interface{ attemptLimit() int }); ok {
+			return limited.attemptLimit()
+		}
+	}
+	return 0
+}
+
 // Describe is a planned action in a few words for logs, without customer text, such as
 // "assign team Finance" or "reply (82 characters)".
 func Describe(kind string, params json.RawMessage) string {

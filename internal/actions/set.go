@@ -42,7 +42,6 @@ func (set) Name() string { return "set" }
 
 // Parse reads what is set.
 func (set) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	s, ok := &setSpec{}, true
 	of := func(on string) func(*yaml.Node) {
 		return func(n *yaml.Node) {

@@ -32,7 +32,6 @@ func (snooze) Name() string { return "snooze" }
 
 // Parse reads the duration.
 func (snooze) Parse(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	if n.Kind != yaml.MappingNode {
 		return parseSnooze(n, d)
 	}
@@ -55,7 +54,6 @@ const (
 )
 
 func parseSnooze(n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	switch {
 	case isNull(n):
 		d.Problem(n, CodeParameter, snoozeHint, "snooze needs a duration")

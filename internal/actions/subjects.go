@@ -3,8 +3,9 @@ package actions
 import "switchboard/internal/event"
 
 // Restricted is what a Spec implements besides when it works only on events about some kinds
-// of subject (event.KindConversation and its like); none means that it works on any. A rule none of whose topics is about one
-// of them is refused when it is loaded; on an event about something else Plan fails.
+// of subject (event.KindConversation and its like); none means that it works on any. A rule
+// none of whose topics is about one of them is refused when it is loaded; on an event about
+// something else Plan fails.
 type Restricted interface {
 	Subjects() []string
 }

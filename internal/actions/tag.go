@@ -42,15 +42,14 @@ func (tag) Name() string { return "tag" }
 func (tag) Parse(n *yaml.Node, d Decoder) Spec { return parseTags("tag", n, d) }
 
 func parseTags(kind string, n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	s, ok := &tagSpec{kind: kind}, true
 	names := n
 	if n.Kind == yaml.MappingNode {
 		names = nil
 		d.Fields(n, map[string]func(*yaml.Node){
-			"name": func(n *yaml.Node) { names = target(n) },
+			"name": func(n *yaml.Node) { names = n },
 			"on": func(n *yaml.Node) {
-				if s.onContact = target(n).Value == event.KindContact; !s.onContact {
+				if s.onContact = n.Value == event.KindContact; !s.onContact {
 					d.Problem(n, CodeParameter, "leave it out for what the event is about", "on can only be contact")
 					ok = false
 				}

@@ -104,7 +104,6 @@ func parseNewTicket(do string, n *yaml.Node, d Decoder) Spec {
 			}
 		}
 	}
-	n = target(n)
 	d.Fields(n, known)
 	if n.Kind == yaml.MappingNode && !seen {
 		d.Problem(n, CodeParameter, "write type: NAME", "a ticket needs a type")
@@ -364,12 +363,16 @@ func converted(ctx context.Context, env *Env, p ticketParams) (Finding, Result, 
 	if err != nil {
 		return Unclear, Result{}, err
 	}
-	var conv map[string]json.RawMessage
+	var conv struct {
+		Ticket json.RawMessage `json:"ticket"`
+		Linked json.RawMessage `json:"linked_objects"`
+	}
 	var made intercom.Ref
+	readable := json.Unmarshal(raw, &conv) == nil && len(conv.Ticket) > 0 && json.Unmarshal(conv.Ticket, &made) == nil
 	switch {
-	case json.Unmarshal(raw, &conv) != nil, conv["ticket"] == nil, bytes.Contains(conv["linked_objects"], []byte(`"ticket"`)):
+	case !readable || bytes.Contains(conv.Linked, []byte(`"ticket"`)):
 		return Unclear, Result{}, nil
-	case json.Unmarshal(conv["ticket"], &made) != nil || made.ID == "":
+	case made.ID == "":
 		return DidNotHappen, Result{}, nil
 	}
 	return Happened, ticketMade("converted to ticket ", made.ID), nil

@@ -1,9 +1,11 @@
 package actions
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -40,12 +42,15 @@ const maxValues = 200
 
 // parseValue reads any value.
 func parseValue(n *yaml.Node, d Decoder) (value, bool) {
-	n = target(n)
 	switch n.Kind {
 	case yaml.MappingNode:
 		fields, ok := parseFields(n, d, parseValue)
 		return value{is: isFields, fields: fields}, ok
 	case yaml.SequenceNode:
+		if len(n.Content) > maxValues {
+			d.Problem(n, CodeParameter, "", "these are more than %d values", maxValues)
+			return value{}, false
+		}
 		v, ok := value{is: isList}, true
 		for _, item := range n.Content {
 			entry, fine := parseValue(item, d)
@@ -58,7 +63,6 @@ func parseValue(n *yaml.Node, d Decoder) (value, bool) {
 
 // parseScalar reads a text, a number, true, false or null.
 func parseScalar(n *yaml.Node, d Decoder) (value, bool) {
-	n = target(n)
 	if n.Kind != yaml.ScalarNode {
 		d.Problem(n, CodeParameter, "", "this must be a text, a number, true, false or null")
 		return value{}, false
@@ -86,7 +90,6 @@ func parseScalar(n *yaml.Node, d Decoder) (value, bool) {
 
 // parseFields reads a mapping of names to values.
 func parseFields(n *yaml.Node, d Decoder, read func(*yaml.Node, Decoder) (value, bool)) ([]field, bool) {
-	n = target(n)
 	if n.Kind != yaml.MappingNode {
 		d.Problem(n, CodeParameter, "write {name: value, ...}", "this must be a mapping of names to values")
 		return nil, false
@@ -139,6 +142,36 @@ func (v *value) render(f Facts) (any, error) {
 	case isFields:
 	}
 	return renderFields(v.fields, f)
+}
+
+// words makes a text of the value, as templates do; empty for nothing.
+func (v *value) words(f Facts) (string, error) {
+	switch {
+	case v.is == isText:
+		return v.text.Render(f)
+	case v.literal == nil:
+		return "", nil
+	}
+	b, err := json.Marshal(v.literal)
+	return strings.Trim(string(b), `"`), err
+}
+
+// renderWords makes texts of the values; null and flags stay what they are.
+func renderWords(fields []field, f Facts) (map[string]any, error) {
+	m := make(map[string]any, len(fields))
+	for i := range fields {
+		v := &fields[i].value
+		if _, flag := v.literal.(bool); flag || v.is == isLiteral && v.literal == nil {
+			m[fields[i].name] = v.literal
+			continue
+		}
+		text, err := v.words(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", fields[i].name, err)
+		}
+		m[fields[i].name] = text
+	}
+	return m, nil
 }
 
 func renderFields(fields []field, f Facts) (map[string]any, error) {

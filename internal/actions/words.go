@@ -27,7 +27,6 @@ type messageParams struct {
 }
 
 func parseMessage(kind string, n *yaml.Node, d Decoder) Spec {
-	n = target(n)
 	what := "the text of " + kind
 	if n.Kind != yaml.MappingNode {
 		if b := parseBody(n, d, what); b != nil {

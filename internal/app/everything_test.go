@@ -83,7 +83,7 @@ func (e *everything) conversation() {
 	e.want("tags", e.names(c.Tags), []string{"Plan enterprise", "Refund"})
 	e.want("title", c.Title, "Refund for Amara")
 	e.want("attributes", c.CustomAttributes["order_number"], "4711")
-	e.want("state", string(c.State), "snoozed")
+	e.want("state", c.State, "snoozed")
 	e.want("assignee", c.AdminAssigneeID+c.TeamAssigneeID, "")
 	e.want("texts", e.texts(id), []string{
 		"<p>Read this first: How refunds work</p>", "<p>Hello Amara, I want everything &lt;b&gt;back&lt;/b&gt;</p>", "<p>Bye for now.</p>",
@@ -120,7 +120,7 @@ func (e *everything) conversation() {
 	e.want("ticket", fmt.Sprint(tickets[0].Attributes["_default_title_"], " ", tickets[0].Attributes["Amount"], " ", tickets[0].Attributes["Invoice"]), "Refund 4711 30.5 I-1")
 
 	e.want("posts", e.hook.bodies(), []string{`{"order":4711,"tags":["conversation"],"who":"amara@acme.com"}`})
-	e.want("counter", e.metric("switchboard_rule_refunds_total", "plan", "enterprise"), 1.0)
+	e.want("counter", e.metric("switchboard_custom_refunds_total", "plan", "enterprise"), 1.0)
 }
 
 func (e *everything) convert() {
@@ -132,7 +132,7 @@ func (e *everything) convert() {
 	}
 	e.want("attributes of the new ticket", fmt.Sprint(t.Attributes["Severity"], " ", t.Attributes["Browser"]), "2 Firefox")
 	c, _ := e.sim.Conversation(id)
-	e.want("state", string(c.State), "closed")
+	e.want("state", c.State, "closed")
 }
 
 func (e *everything) ticket() {

@@ -22,24 +22,22 @@ type kindOfCall struct {
 	reads bool
 }
 
-func tagged(name string) func(w *world, id, contact string) int {
-	return func(w *world, id, _ string) int {
-		c, _ := w.sim.Conversation(id)
-		return len((&everything{world: w}).names(c.Tags))
-	}
+func tagged(w *world, id, _ string) int {
+	c, _ := w.sim.Conversation(id)
+	return len(c.Tags)
 }
 
 var kindsOfCall = map[string]kindOfCall{
 	"look-up": {
-		endpoint: "GET /contacts/{id}", reads: true, count: tagged("Seen"),
+		endpoint: "GET /contacts/{id}", reads: true, count: tagged,
 		rule: `if: contact.custom_attributes.plan == "enterprise", then: [tag: Seen]`,
 	},
 	"search": {
-		endpoint: "POST /contacts/search", reads: true, count: tagged("Seen"),
+		endpoint: "POST /contacts/search", reads: true, count: tagged,
 		rule: `if: "len(contacts({role: 'user'}, 1)) == 1", then: [tag: Seen]`,
 	},
 	"search of articles": {
-		endpoint: "GET /articles/search", reads: true, count: tagged("Seen"),
+		endpoint: "GET /articles/search", reads: true, count: tagged,
 		rule: `if: "len(articles('refunds')) >= 1", then: [tag: Seen]`,
 	},
 	"set": {
@@ -150,11 +148,11 @@ func TestI4_I6_every_kind_of_call(t *testing.T) {
 					}
 					n := k.count(w, id, contact)
 					switch {
-					case tr.ends && k.reads:
-						if n != 0 && n != 1 || st.Dead+st.Parked > 0 {
+					case tr.ends && k.reads && tr.fault.Status != 409: // a conflict on a read passes
+						if n != 0 || st.Dead+st.Parked > 0 {
 							t.Errorf("effects %d, %+v; want a decision without the fact", n, st)
 						}
-					case tr.ends:
+					case tr.ends && !k.reads:
 						if n != 0 || st.Dead != 1 || st.Parked > 0 {
 							t.Errorf("effects %d, %+v; want none and a dead letter", n, st)
 						}

@@ -40,6 +40,9 @@ func (o *Options) setDefaults() {
 	}
 }
 
+// mostBody is how many bytes a notification may have at the most: the store has its bounds.
+const mostBody = 32 << 20
+
 // Validate refuses settings that cannot work, naming the setting, the value and what would
 // be accepted.
 func (o *Options) Validate() error {
@@ -66,6 +69,9 @@ func (o *Options) Validate() error {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", n.name))
 		}
+	}
+	if o.MaxBody > mostBody {
+		errs = append(errs, fmt.Errorf("max body %d: at most %d bytes can be stored", o.MaxBody, mostBody))
 	}
 	for _, secret := range o.Secrets {
 		if secret == "" {

@@ -25,7 +25,8 @@ type Facts struct {
 	directory *intercom.Directory
 	ready     func() time.Time
 	keep      time.Duration
-	cache     *lru.Cache[string, cached]
+	cache     *lru.Cache[string, cached] // single contacts and their companies
+	searches  *lru.Cache[string, cached] // lists of what was found
 }
 
 type cached struct {
@@ -33,18 +34,22 @@ type cached struct {
 	until  time.Time
 }
 
-// cacheSize bounds the memory: contacts have about 2 KB.
-const cacheSize = 2000
+// The sizes bound the memory: a contact has about 2 KB, what a search finds up to 50 of them.
+const (
+	cacheSize    = 2000
+	searchesSize = 50
+)
 
 // NewFacts makes the reader of facts. Contacts and companies are read again after keep. ready
 // tells since when calls make sense: while that is in the future nothing is read, so that
 // events that need no reading are not kept waiting by those that do.
 func NewFacts(client *intercom.Client, directory *intercom.Directory, ready func() time.Time, keep time.Duration) *Facts {
 	cache, err := lru.New[string, cached](cacheSize)
-	if err != nil {
+	searches, err2 := lru.New[string, cached](searchesSize)
+	if err := errors.Join(err, err2); err != nil {
 		panic(err) // only for a size below one
 	}
-	return &Facts{client: client, directory: directory, ready: ready, keep: keep, cache: cache}
+	return &Facts{client: client, directory: directory, ready: ready, keep: keep, cache: cache, searches: searches}
 }
 
 // forget drops what an event says is out of date: what is kept of the contact it is about.
@@ -71,8 +76,11 @@ func (f *Facts) actsAs(ctx context.Context, ref, id string) (bool, error) {
 
 // Look implements rules.Lookup.
 func (f *Facts) Look(ctx context.Context, q rules.Question) (json.RawMessage, error) {
-	key := q.Key()
-	if c, ok := f.cache.Get(key); ok && time.Now().Before(c.until) {
+	key, cache := q.Key(), f.cache
+	if q.Kind == rules.AskArticles || q.Kind == rules.AskContacts {
+		cache = f.searches
+	}
+	if c, ok := cache.Get(key); ok && time.Now().Before(c.until) {
 		return c.object, nil
 	}
 	if err := f.spent(); err != nil {
@@ -80,7 +88,7 @@ func (f *Facts) Look(ctx context.Context, q rules.Question) (json.RawMessage, er
 	}
 	answer, err := existing(f.ask(reading(ctx), q))
 	if err == nil && lasting(q.Kind) {
-		f.cache.Add(key, cached{answer, time.Now().Add(f.keep)})
+		cache.Add(key, cached{answer, time.Now().Add(f.keep)})
 	}
 	return answer, err
 }

@@ -228,7 +228,7 @@ func (c *Client) failed(ctx context.Context, r *request, sent bool, err error) e
 	if ended != nil && (!sent || !r.writes()) {
 		return fmt.Errorf("%s: %w", r, ended)
 	}
-	e := &Error{Class: Retry, Method: r.method, Endpoint: r.endpoint, Message: "not sent", cause: presentable(err)}
+	e := &Error{Class: Retry, Method: r.method, Endpoint: r.endpoint, Message: "not sent", cause: Presentable(err)}
 	if sent {
 		e.Class, e.Message = r.doubt(), "no answer"
 	}
@@ -248,14 +248,14 @@ func (c *Client) failed(ctx context.Context, r *request, sent bool, err error) e
 func (c *Client) unreadable(r *request, status int, why string, cause error) *Error {
 	return &Error{
 		Class: r.doubt(), Method: r.method, Endpoint: r.endpoint, Status: status,
-		Message: why, cause: presentable(cause),
+		Message: why, cause: Presentable(cause),
 	}
 }
 
-// presentable reduces an error of the transport to the part of it that is known to hold only
+// Presentable reduces an error of the transport to the part of it that is known to hold only
 // addresses and reasons. Others quote what the server sent, which may be anything, such as
 // our own request with the token and a customer's words.
-func presentable(err error) error {
+func Presentable(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -199,13 +199,15 @@ var results = []string{
 
 // end decides what becomes of an action after an attempt.
 func (q *Queue) end(a store.Action, out outcome, now time.Time) store.AttemptEnd {
-	e := store.AttemptEnd{Action: a, Attempts: a.Attempts, DueAt: now, Detail: out.result.Detail, OwnParts: out.result.Parts, Touched: out.result.Touched}
+	e := store.AttemptEnd{Action: a, Attempts: a.Attempts, DueAt: now, OwnParts: out.result.Parts, Touched: out.result.Touched}
 	again := store.StatePlanned
 	if out.doubt {
 		again = store.StateAttempting
 	}
 	if out.err != nil {
 		e.Error = out.err.Error()
+	} else {
+		e.Detail = out.result.Detail
 	}
 	switch class := intercom.ClassOf(out.err); {
 	case out.unclear:
@@ -229,7 +231,7 @@ func (q *Queue) end(a store.Action, out outcome, now time.Time) store.AttemptEnd
 		if out.doubt {
 			e.Result, e.DueAt = resultDoubt, now.Add(max(q.o.Settle, backoff(e.Attempts-1)))
 		}
-		if e.Attempts >= q.o.MaxAttempts {
+		if e.Attempts >= q.mostAttempts(a.Kind) {
 			e.State, e.Result = store.StateDead, resultDead
 			if out.doubt {
 				e.State, e.Result = store.StateParked, resultParked
@@ -237,6 +239,14 @@ func (q *Queue) end(a store.Action, out outcome, now time.Time) store.AttemptEnd
 		}
 	}
 	return e
+}
+
+// mostAttempts is how often an action of this kind is tried.
+func (q *Queue) mostAttempts(kind string) int {
+	if limit := actions.AttemptLimit(kind); limit > 0 {
+		return min(limit, q.o.MaxAttempts)
+	}
+	return q.o.MaxAttempts
 }
 
 // stopped tells whether an attempt ended before anything was sent, because time ran out or

@@ -7,12 +7,25 @@ import (
 	"testing"
 	"time"
 
+	"switchboard/internal/actions"
 	"switchboard/internal/intercom"
 	"switchboard/internal/store"
 )
 
 // TestEnd is the table of what becomes of an action after an attempt.
 func TestEnd(t *testing.T) {
+	t.Run("I6 a receiver that is down does not keep the replies behind it waiting", func(t *testing.T) {
+		q := New(Options{})
+		out := outcome{result: actions.Result{Detail: "sent"}, err: &intercom.Error{Class: intercom.Retry}}
+		e := q.end(store.Action{Kind: "http", Attempts: 7}, out, time.Now())
+		if e.State != store.StateDead || e.Detail != "" {
+			t.Errorf("after 8 attempts an http action is %s, said to have %q", e.State, e.Detail)
+		}
+		if e := q.end(store.Action{Kind: "tag", Attempts: 7}, out, time.Now()); e.State != store.StatePlanned {
+			t.Errorf("after 8 attempts a tag is %s", e.State)
+		}
+	})
+
 	q := New(Options{MaxAttempts: 5, Settle: 25 * time.Second})
 	failed := func(class intercom.Class) error { return &intercom.Error{Class: class} }
 	waiting := fmt.Errorf("waiting for the budget: %w", context.DeadlineExceeded)

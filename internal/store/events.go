@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,9 +84,23 @@ func (t *tx) putSegment(puts []*put) error {
 // waits meanwhile.
 const mostFiled = 16
 
+// filing is what came of filing arrivals.
+type filing struct {
+	repeated int     // events that were there already
+	damaged  []int64 // segments that cannot be read
+}
+
+// report counts and logs a filing that was committed.
+func (s *Store) report(ctx context.Context, f filing) {
+	s.metrics.repeated.Add(float64(f.repeated))
+	for _, id := range f.damaged {
+		s.log.ErrorContext(ctx, "events are lost to a damaged database; their segment is kept for a person to look at", "segment", id)
+	}
+}
+
 // file gives the events of the oldest arrivals their rows, and notes that their subjects have
 // work. An event that has a row already came twice and is dropped (I2).
-func (s *Store) file(t *tx) error {
+func (t *tx) file(now time.Time) (f filing, err error) {
 	for filed := 0; filed < mostFiled; {
 		var id int64
 		var data []byte
@@ -93,22 +108,24 @@ func (s *Store) file(t *tx) error {
 			SELECT a.segment, s.data FROM arrivals a JOIN segments s ON s.id = a.segment
 			ORDER BY a.segment LIMIT 1`, nil, &id, &data)
 		if err != nil || !ok {
-			return err
+			return f, err
 		}
 		events, err := decodeSegment(data)
+		if err != nil { // nothing will ever read it; what comes after must not wait for it
+			f.damaged = append(f.damaged, id)
+		}
+		repeated, err := t.fileSegment(id, events, now)
 		if err != nil {
-			// Nothing will ever read it; what comes after must not wait for it.
-			s.log.Error("events are lost to a damaged database; the segment is kept for a person to look at", "segment", id, "err", err)
+			return f, err
 		}
-		if err := s.fileSegment(t, id, events); err != nil {
-			return err
-		}
+		f.repeated += repeated
 		filed += max(len(events), 1)
 	}
-	return nil
+	return f, nil
 }
 
-func (s *Store) fileSegment(t *tx, segment int64, events []event.Event) error {
+// fileSegment files the events of one segment, and tells how many of them were there already.
+func (t *tx) fileSegment(segment int64, events []event.Event, now time.Time) (repeated int, err error) {
 	rows := make([]any, 0, 9*len(events))
 	for i := range events {
 		ev := &events[i]
@@ -116,7 +133,7 @@ func (s *Store) fileSegment(t *tx, segment int64, events []event.Event) error {
 			micros(ev.CreatedAt), micros(ev.ReceivedAt), segment, i)
 	}
 	fresh := make(map[eventKey]int64, len(events))
-	err := t.insert(&insertEvents, rows, func(r *sql.Rows) error {
+	err = t.insert(&insertEvents, rows, func(r *sql.Rows) error {
 		var key eventKey
 		var seq int64
 		err := r.Scan(&seq, &key.workspace, &key.id)
@@ -124,23 +141,24 @@ func (s *Store) fileSegment(t *tx, segment int64, events []event.Event) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	s.metrics.repeated.Add(float64(len(events) - len(fresh)))
+	repeated = len(events) - len(fresh)
 	if len(fresh) == 0 && len(events) > 0 {
 		if _, err := t.exec("DELETE FROM segments WHERE id = $1", segment); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	if err := t.addInbox(events, fresh); err != nil {
-		return err
+	if err := t.addInbox(events, fresh, now); err != nil {
+		return 0, err
 	}
 	_, err = t.exec("DELETE FROM arrivals WHERE segment = $1", segment)
-	return err
+	return repeated, err
 }
 
-// addInbox puts the fresh ones of the events into the inbox.
-func (t *tx) addInbox(events []event.Event, fresh map[eventKey]int64) error {
+// addInbox puts the fresh ones of the events into the inbox. Their subjects are due by now: an
+// event that a clock which was ahead has stamped must not wait for that time.
+func (t *tx) addInbox(events []event.Event, fresh map[eventKey]int64, now time.Time) error {
 	inbox, work := make([]any, 0, 4*len(events)), make([]any, 0, 4*len(events))
 	subjects := make(map[eventKey]bool, len(events))
 	for i := range events {
@@ -154,7 +172,7 @@ func (t *tx) addInbox(events []event.Event, fresh map[eventKey]int64) error {
 		// PostgreSQL would not let one statement update a row twice.
 		if subject := (eventKey{ev.Workspace, ev.Subject}); !subjects[subject] {
 			subjects[subject] = true
-			work = append(work, int(LaneEvents), ev.Workspace, ev.Subject, micros(ev.ReceivedAt))
+			work = append(work, int(LaneEvents), ev.Workspace, ev.Subject, min(micros(ev.ReceivedAt), micros(now)))
 		}
 	}
 	if err := t.insert(&insertInbox, inbox, nil); err != nil {
@@ -164,39 +182,43 @@ func (t *tx) addInbox(events []event.Event, fresh map[eventKey]int64) error {
 }
 
 // PendingEvents returns up to n events of the claimed subject that wait to be evaluated, in
-// the order of their arrival.
+// the order of their arrival. One whose payload a damaged disk took has none.
 func (s *Store) PendingEvents(ctx context.Context, c Claim, n int) ([]event.Event, error) {
 	rows, err := s.query(ctx, `
-		SELECT e.seq, e.segment, e.position FROM inbox i JOIN events e ON e.seq = i.seq
+		SELECT e.seq, e.workspace, e.id, e.topic, e.subject, e.part, e.created_at, e.received_at, e.segment, e.position
+		FROM inbox i JOIN events e ON e.seq = i.seq
 		WHERE i.workspace = $1 AND i.subject = $2 ORDER BY i.seq `+limit(n), c.Workspace, c.Subject)
 	if err != nil {
 		return nil, err
 	}
 	type place struct {
-		seq, segment int64
-		position     int
+		segment  int64
+		position int
 	}
+	var events []event.Event
 	var places []place
 	err = eachRow(rows, func(r *sql.Rows) error {
+		var ev event.Event
 		var p place
-		err := r.Scan(&p.seq, &p.segment, &p.position)
-		places = append(places, p)
+		var created, received int64
+		err := r.Scan(&ev.Seq, &ev.Workspace, &ev.ID, &ev.Topic, &ev.Subject, &ev.Part, &created, &received, &p.segment, &p.position)
+		ev.CreatedAt, ev.ReceivedAt = fromMicros(created), fromMicros(received)
+		events, places = append(events, ev), append(places, p)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	events := make([]event.Event, len(places))
 	for i, p := range places {
 		segment, err := s.segment(ctx, p.segment)
-		if err != nil {
+		switch {
+		case errors.Is(err, errSegment) || err == nil && p.position >= len(segment):
+			s.log.ErrorContext(ctx, "an event's payload is lost to a damaged database", "event", events[i].Seq, "segment", p.segment)
+		case err != nil:
 			return nil, err
+		default:
+			events[i].Payload = segment[p.position].Payload
 		}
-		if p.position >= len(segment) {
-			return nil, fmt.Errorf("read segment %d: %w: it has no event %d", p.segment, errSegment, p.position)
-		}
-		events[i] = segment[p.position]
-		events[i].Seq = p.seq
 	}
 	return events, nil
 }
@@ -211,20 +233,17 @@ func (s *Store) segment(ctx context.Context, id int64) ([]event.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	var events []event.Event
-	err = eachRow(rows, func(r *sql.Rows) error {
-		var data []byte
-		if err := r.Scan(&data); err != nil {
-			return err
-		}
-		var err error
-		events, err = decodeSegment(data)
-		return err
-	})
+	var data []byte
+	if err := eachRow(rows, func(r *sql.Rows) error { return r.Scan(&data) }); err != nil {
+		return nil, fmt.Errorf("read segment %d: %w", id, err)
+	}
+	events, err := decodeSegment(data)
 	if err != nil {
 		return nil, fmt.Errorf("read segment %d: %w", id, err)
 	}
-	s.segments.Add(id, events)
+	if len(data) <= mostSegment {
+		s.segments.Add(id, events)
+	}
 	return events, nil
 }
 
@@ -278,9 +297,10 @@ func (s *Store) oldEvents(ctx context.Context, cursor int64, before time.Time, n
 }
 
 // deleteFinished deletes those of the events whose work is finished.
-func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (deleted int64, err error) {
+func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error) {
+	var deleted int64
 	var segments map[int64]bool
-	err = s.writer.do(ctx, func(t *tx) error {
+	err := s.writer.do(ctx, func(t *tx) error {
 		deleted, segments = 0, map[int64]bool{}
 		for _, seq := range seqs {
 			var segment int64
@@ -321,10 +341,13 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (deleted int64
 		_, err := t.exec("PRAGMA incremental_vacuum(1000)")
 		return err
 	})
+	if err != nil {
+		return 0, err // it may still be under way
+	}
 	for segment := range segments {
 		s.segments.Remove(segment)
 	}
-	return deleted, err
+	return deleted, nil
 }
 
 // shrinkSegment takes the payloads of events that are gone out of a segment, and deletes one
@@ -350,7 +373,7 @@ func (t *tx) shrinkSegment(id int64) error {
 	}
 	events, err := decodeSegment(data)
 	if err != nil {
-		return err
+		return nil //nolint:nilerr // what is damaged cannot be shrunk; it goes when its last event does
 	}
 	kept := make([]*put, len(events))
 	for i := range events {

@@ -26,6 +26,15 @@ func DamageSegments(s *Store) {
 	}))
 }
 
+// PutTogether stores events in one segment.
+func PutTogether(s *Store, events []event.Event) {
+	puts := make([]*put, len(events))
+	for i, ev := range events {
+		puts[i] = &put{ev: ev}
+	}
+	must(s.writer.do(context.Background(), func(t *tx) error { return t.putSegment(puts) }))
+}
+
 // Segments is how many segments are kept.
 func Segments(s *Store) int { return len(segmentsOf(s)) }
 

@@ -34,10 +34,11 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 		return nil, err
 	}
 	var claims []Claim
-	err := s.writer.do(ctx, func(t *tx) error {
+	var filed filing
+	err := s.writer.do(ctx, func(t *tx) (err error) {
 		claims = nil
 		if lane == LaneEvents {
-			if err := s.file(t); err != nil {
+			if filed, err = t.file(now); err != nil {
 				return err
 			}
 		}
@@ -59,6 +60,7 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 	if err != nil {
 		return nil, fmt.Errorf("claim subjects: %w", err)
 	}
+	s.report(ctx, filed)
 	return claims, nil
 }
 
@@ -132,8 +134,8 @@ func (t *tx) addWork(lane Lane, workspace, subject string, due time.Time) error 
 }
 
 // NextDue tells when the next subject of the lane may be claimed; ok is false when there is
-// none. A claimed subject counts with the end of its lease, an event that is not filed yet
-// with the time it came in.
+// none. A claimed subject counts with the end of its lease. Events that are not filed yet are due
+// always: they say nothing about which subject waits for what.
 func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool, err error) {
 	first := func(query string, args ...any) error {
 		rows, err := s.query(ctx, query, args...)
@@ -149,7 +151,7 @@ func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool,
 		})
 	}
 	if lane == LaneEvents {
-		if err := first("SELECT received_at FROM arrivals ORDER BY segment LIMIT 1"); err != nil || ok {
+		if err := first("SELECT 0 FROM arrivals LIMIT 1"); err != nil || ok {
 			return due, ok, err
 		}
 	}

@@ -116,7 +116,8 @@ func newStore(path string, unlock func() error, o Options) *Store {
 	return &Store{log: o.Logger, path: path, unlock: unlock, metrics: newMetrics(o.Registerer), recent: recent, segments: segments}
 }
 
-// mostSegments is how many segments stay in memory, which is a few MB.
+// mostSegments is how many segments stay in memory, which is 8 MB at the very most: larger ones
+// than usual do not stay.
 const mostSegments = 32
 
 // CheckURL tells what is wrong with the form of a database URL, without opening anything.

@@ -94,6 +94,20 @@ func allPending(t testing.TB, s *store.Store) []event.Event {
 	return events
 }
 
+// claimFor claims one subject among several that are due.
+func claimFor(t testing.TB, s *store.Store, subject string) store.Claim {
+	t.Helper()
+	claims, err := s.Claim(t.Context(), store.LaneEvents, 10, time.Now(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(claims, func(c store.Claim) bool { return c.Subject == subject })
+	if i < 0 {
+		t.Fatalf("claims %v, want %s among them", claims, subject)
+	}
+	return claims[i]
+}
+
 func noClaims(t testing.TB, s *store.Store, lane store.Lane, now time.Time) {
 	t.Helper()
 	if claims, err := s.Claim(t.Context(), lane, 10, now, time.Minute); err != nil || len(claims) != 0 {
@@ -233,6 +247,39 @@ func TestPut(t *testing.T) {
 		}
 		if n := store.Segments(s); n != 2 {
 			t.Errorf("%d segments are kept, want the damaged one, too", n)
+		}
+	})
+
+	t.Run("an event whose payload a damaged disk took is decided without, and pruned", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state.db")
+		s := openAt(t, path)
+		put(t, s, "n1", "conversation/1")
+		put(t, s, "n2", "conversation/2")
+		allPending(t, s)
+		_ = s.Close()
+		s = openAt(t, path) // nothing is in memory
+		store.DamageSegments(s)
+		events := allPending(t, s)
+		if len(events) != 2 || events[0].ID != "n1" || len(events[0].Payload) != 0 {
+			t.Fatalf("events %v, want both, without payloads", events)
+		}
+		plan(t, s, claimFor(t, s, "conversation/1"), 0, true)
+		if n, err := s.Prune(t.Context(), start.Add(time.Hour), 10); err != nil || n != 1 {
+			t.Errorf("Prune = %d, %v; want one", n, err)
+		}
+	})
+
+	t.Run("a clock that was ahead holds up nobody", func(t *testing.T) {
+		s := open(t)
+		put(t, s, "n1", "conversation/1")
+		early := newEvent("n2", "conversation/2")
+		early.ReceivedAt = start.Add(24 * time.Hour)
+		if _, err := s.Put(t.Context(), early); err != nil {
+			t.Fatal(err)
+		}
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+		if err != nil || len(claims) != 2 {
+			t.Errorf("Claim = %v, %v; want both subjects", claims, err)
 		}
 	})
 
@@ -551,20 +598,12 @@ func TestPrune(t *testing.T) {
 // stays.
 func TestI10_pruned(t *testing.T) {
 	s := open(t)
-	var wg sync.WaitGroup
-	for i := range 40 {
-		wg.Go(func() {
-			ev := newEvent(fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
-			ev.Payload = fmt.Appendf(nil, "words of customer %d.", i)
-			if _, err := s.Put(t.Context(), ev); err != nil {
-				t.Error(err)
-			}
-		})
+	together := make([]event.Event, 40)
+	for i := range together {
+		together[i] = newEvent(fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
+		together[i].Payload = fmt.Appendf(nil, "words of customer %d.", i)
 	}
-	wg.Wait()
-	if store.Segments(s) == 40 {
-		t.Skip("no two events shared a commit")
-	}
+	store.PutTogether(s, together)
 	for len(allPending(t, s)) > 1 {
 		claims, err := s.Claim(t.Context(), store.LaneEvents, 10, time.Now(), time.Minute)
 		if err != nil {
@@ -590,6 +629,31 @@ func TestI10_pruned(t *testing.T) {
 			t.Errorf("after pruning there is still %q", ev.Payload)
 		}
 	}
+}
+
+// TestI7_pruning_is_interrupted stops while events are being pruned: the race detector sees
+// what is still being written.
+func TestI7_pruning_is_interrupted(t *testing.T) {
+	s := open(t)
+	for i := range 50 {
+		put(t, s, fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
+	}
+	for len(allPending(t, s)) > 0 {
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 50, time.Now(), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claims {
+			plan(t, s, c, 0, true)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		wg.Go(func() { _, _ = s.Prune(ctx, start.Add(time.Hour), 10) })
+		wg.Go(cancel)
+	}
+	wg.Wait()
 }
 
 func TestOpen(t *testing.T) {
