@@ -51,9 +51,13 @@ func (p *loader) checkSubjects(r *rule, once *yaml.Node) {
 		return len(wanted) > 0 && !slices.ContainsFunc(wanted, func(kind string) bool { return slices.Contains(kinds, kind) })
 	}
 	for _, a := range r.actions {
-		if limited, ok := a.spec.(actions.Restricted); ok && never(limited.Subjects()) {
+		limited, ok := a.spec.(actions.Restricted)
+		if !ok {
+			continue
+		}
+		if wanted := limited.Subjects(); len(wanted) > 0 && never(wanted) {
 			p.Problem(a.at, "rules/subject", hint, "%s acts on %s, and no topic of this rule is about one",
-				a.kind, plural(limited.Subjects()))
+				a.kind, plural(wanted))
 		}
 	}
 	switch {

@@ -31,3 +31,18 @@ func TestSubjectKinds(t *testing.T) {
 		}
 	}
 }
+
+// An action on the contact needs an event that names one, whatever it is about.
+func TestParse_actions_on_the_contact_suit_every_topic(t *testing.T) {
+	for _, action := range []string{
+		"set: {contact: {plan: pro}}", "tag: {name: VIP, on: contact}", "untag: {name: VIP, on: contact}",
+		"ticket: {create: {type: Bug}}", "contact: archive", "event: seen", "message: Hello",
+	} {
+		for _, topic := range []string{"conversation.user.created", "ticket.created", "contact.user.created"} {
+			text := "version: 1\nrules:\n  - name: r\n    when: " + topic + "\n    then: [{" + action + "}]\n"
+			if _, problems := Parse([]Source{{"rules.yaml", []byte(text)}}); len(problems) > 0 {
+				t.Errorf("%s on %s: %v", action, topic, problems[0].Message)
+			}
+		}
+	}
+}
