@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,13 +10,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 
+	"switchboard/internal/actions"
 	"switchboard/internal/app"
 	"switchboard/internal/diag"
+	"switchboard/internal/event"
+	"switchboard/internal/intercom"
 	"switchboard/internal/rules"
 )
 
@@ -29,7 +34,10 @@ func TestReadmeSettings(t *testing.T) {
 		if _, hidden := tag.Lookup("hidden"); hidden || field.Anonymous {
 			continue
 		}
-		flag := regexp.MustCompile(`([a-z0-9])([A-Z])`).ReplaceAllString(field.Name, "$1-$2")
+		flag := tag.Get("name")
+		if flag == "" {
+			flag = regexp.MustCompile(`([a-z0-9])([A-Z])`).ReplaceAllString(field.Name, "$1-$2")
+		}
 		help := strings.ReplaceAll(tag.Get("help"), "${webhook_path}", app.WebhookPath)
 		def := ""
 		if tag.Get("default") != "" {
@@ -108,12 +116,20 @@ func descriptions(registry *prometheus.Registry) []description {
 	return list
 }
 
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+
 // TestDocumentedRules checks every complete rules file in the documents, and the examples.
 func TestDocumentedRules(t *testing.T) {
-	block := regexp.MustCompile("(?ms)^```yaml\n(version: 1\n.*?)^```")
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal("no documents:", err)
+	}
 	checked := 0
-	for _, name := range []string{readme, "../../docs/rules.md"} {
-		for _, m := range block.FindAllStringSubmatch(readFile(t, name), -1) {
+	for _, name := range append(pages, readme) {
+		for _, m := range yamlBlock.FindAllStringSubmatch(readFile(t, name), -1) {
+			if !strings.HasPrefix(m[1], "version: 1\n") {
+				continue
+			}
 			_, problems := rules.Parse([]rules.Source{{Name: filepath.Base(name), Text: []byte(m[1])}})
 			complain(t, problems)
 			checked++
@@ -125,6 +141,161 @@ func TestDocumentedRules(t *testing.T) {
 	_, problems := rules.Load([]string{"../../rules.example.yaml"})
 	complain(t, problems)
 }
+
+const actionsPage = "../../docs/actions.md"
+
+// TestDocumentedActions holds the reference of the actions against the code: each has a section
+// with examples that pass the check, and is in the tables of that page and of docs/rules.md.
+func TestDocumentedActions(t *testing.T) {
+	text, reference := readFile(t, actionsPage), readFile(t, "../../docs/rules.md")
+	var documented []string
+	for _, part := range strings.Split(text, "\n## ")[1:] {
+		kind, section, _ := strings.Cut(part, "\n")
+		if kind == "What all actions share" {
+			continue
+		}
+		documented = append(documented, kind)
+		if !strings.Contains(text, "\n| ["+kind+"](#"+kind+") |") {
+			t.Errorf("the table of docs/actions.md lacks %s", kind)
+		}
+		if !strings.Contains(reference, "[`"+kind+"`](actions.md#"+kind+")") {
+			t.Errorf("docs/rules.md does not lead to %s", kind)
+		}
+		shown := false
+		for _, m := range yamlBlock.FindAllStringSubmatch(section, -1) {
+			rs, problems := rules.Parse([]rules.Source{{Name: kind, Text: []byte(wholeRule(m[1]))}})
+			complain(t, problems)
+			shown = shown || uses(rs, kind)
+		}
+		if !shown {
+			t.Errorf("no example in the section of %s uses it", kind)
+		}
+	}
+	if want := actions.Names(); !slices.Equal(documented, want) {
+		t.Errorf("docs/actions.md has sections for\n%q, there are\n%q", documented, want)
+	}
+}
+
+// wholeRule makes a rules file of an example that is a part of a rule: its actions, and
+// perhaps its topics.
+func wholeRule(example string) string {
+	if strings.HasPrefix(example, "version:") {
+		return example
+	}
+	if !strings.HasPrefix(example, "when:") {
+		example = "when: conversation.user.created\n" + example
+	}
+	indented := strings.ReplaceAll(strings.TrimRight(example, "\n"), "\n", "\n    ")
+	return "version: 1\nrules:\n  - name: example\n    " + indented + "\n"
+}
+
+func uses(rs *rules.Ruleset, kind string) bool {
+	if rs == nil {
+		return false
+	}
+	_, _, _, found := rs.FirstUse(kind)
+	return found
+}
+
+// TestDocumentedHTTPBody holds the body that docs/actions.md shows against what http sends.
+func TestDocumentedHTTPBody(t *testing.T) {
+	_, after, _ := strings.Cut(readFile(t, actionsPage), "```json\n")
+	shown, _, _ := strings.Cut(after, "```")
+	rs, problems := rules.Parse([]rules.Source{{Name: "http", Text: []byte(wholeRule(
+		"then: [{http: {url: 'https://hooks.acme.test/', body: {order: A-17}}}]"))}})
+	complain(t, problems)
+	d, err := rs.Evaluate(t.Context(), rules.Input{Now: time.Unix(1772600768, 0), Event: event.Event{
+		ID: "notif_1c9e", Topic: "conversation.user.created", Workspace: "abc123", Subject: "conversation/77",
+		CreatedAt: time.Unix(1772600767, 0), Payload: []byte(`{"topic":"conversation.user.created","data":{"item":{"type":"conversation","id":"77",
+			"source":{"author":{"type":"user","id":"c9"}}}}}`),
+	}})
+	if err != nil || len(d.Rules) != 1 || len(d.Rules[0].Actions) != 1 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	var params struct{ Body json.RawMessage }
+	if err := json.Unmarshal(d.Rules[0].Actions[0].Params, &params); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.ReplaceAll(shown, `"rule": "refunds"`, `"rule": "example"`)
+	if flat(t, want) != flat(t, string(params.Body)) {
+		t.Errorf("docs/actions.md shows\n%s\nhttp sends\n%s", shown, params.Body)
+	}
+}
+
+// flat is JSON in one form, whatever its spaces.
+func flat(t *testing.T, text string) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestDocumentedOperations holds the table of docs/intercom.md against the calls of the client
+// and the code that makes them.
+func TestDocumentedOperations(t *testing.T) {
+	callers := callersOfOperations(t)
+	var want []string
+	for _, o := range intercom.Operations() {
+		by := strings.Join(callers[o.Name], ", ")
+		if by == "" {
+			by = "`switchboard api`"
+		}
+		want = append(want, fmt.Sprintf("| `%s %s` | `%s` | %s | %s | %s |", o.Method, o.Endpoint, o.Name, by, o.Repeat, o.Doubt))
+	}
+	got := regexp.MustCompile("(?m)^\\| `(?:GET|POST|PUT|PATCH|DELETE) /.*$").FindAllString(readFile(t, "../../docs/intercom.md"), -1)
+	for _, row := range want {
+		if !slices.Contains(got, row) {
+			t.Errorf("docs/intercom.md lacks this row:\n%s", row)
+		}
+	}
+	for _, row := range got {
+		if !slices.Contains(want, row) {
+			t.Errorf("docs/intercom.md has this row, the code has not:\n%s", row)
+		}
+	}
+}
+
+// callersOfOperations tells for each method of the client what calls it, in the words of
+// docs/intercom.md: actions, look-ups, names and read-backs.
+func callersOfOperations(t *testing.T) map[string][]string {
+	t.Helper()
+	callers := map[string][]string{}
+	add := func(source, word string) {
+		for _, m := range clientCall.FindAllStringSubmatch(source, -1) {
+			by := word
+			if strings.HasPrefix(m[1], "Untag") { // tag.go has the calls of both
+				by = linked("untag")
+			}
+			if !slices.Contains(callers[m[1]], by) {
+				callers[m[1]] = append(callers[m[1]], by)
+			}
+		}
+	}
+	for _, name := range actions.Names() {
+		add(readFile(t, "../../internal/actions/"+name+".go"), linked(name))
+	}
+	for _, name := range []string{"note", "reply"} { // what they have in common is in one file
+		add(readFile(t, "../../internal/actions/words.go"), linked(name))
+	}
+	add(readFile(t, "../../internal/actions/readback.go"), "read-backs")
+	for _, answer := range strings.Split(readFile(t, "../../internal/engine/facts.go"), "case rules.Ask")[1:] {
+		kind, _, _ := strings.Cut(answer, ":")
+		add(answer, "look-up `"+strings.ToLower(kind)+"`")
+	}
+	add(readFile(t, "../../internal/intercom/directory.go"), "names")
+	return callers
+}
+
+// clientCall is a call of the client, or its method as a value, in the sources that make them.
+var clientCall = regexp.MustCompile(`(?:\b[cC]lient\.|\bfetch: +c\.|return (?:\w+, err := )?c\.|:= c\.)([A-Z]\w+)\b`)
+
+func linked(kind string) string { return "[" + kind + "](actions.md#" + kind + ")" }
 
 func complain(t *testing.T, problems []diag.Problem) {
 	t.Helper()
