@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -296,6 +297,57 @@ func callersOfOperations(t *testing.T) map[string][]string {
 var clientCall = regexp.MustCompile(`(?:\b[cC]lient\.|\bfetch: +c\.|return (?:\w+, err := )?c\.|:= c\.)([A-Z]\w+)\b`)
 
 func linked(kind string) string { return "[" + kind + "](actions.md#" + kind + ")" }
+
+// TestDocumentedLinks shows that links between the documents lead to pages and headings that
+// there are.
+func TestDocumentedLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]*)\)`)
+	var pages []string
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../docs/adr/*.md", "../../deploy/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	for _, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(readFile(t, page), -1) {
+			to, heading, _ := strings.Cut(m[1], "#")
+			target := filepath.Join(filepath.Dir(page), to)
+			switch {
+			case strings.Contains(m[1], "://"):
+				continue
+			case to == "":
+				target = page
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s leads to %s, which is not there", page, to)
+			} else if heading != "" && !slices.Contains(headings(readFile(t, target)), heading) {
+				t.Errorf("%s leads to %s, which has no heading #%s", page, target, heading)
+			}
+		}
+	}
+}
+
+// headings are the names by which links know the headings of a page.
+func headings(text string) (names []string) {
+	for line := range strings.Lines(yamlBlock.ReplaceAllString(text, "")) {
+		title, is := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
+		if !is || !strings.HasPrefix(line, "#") {
+			continue
+		}
+		names = append(names, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(title)))
+	}
+	return names
+}
 
 func complain(t *testing.T, problems []diag.Problem) {
 	t.Helper()
