@@ -10,9 +10,12 @@
 // so a rename between planning and performing is noticed.
 //
 // After a crash or a broken connection it can be unknown whether a call was carried out.
-// Kinds whose repetition is harmless are simply performed again. For the others (reply, note,
-// close with a text) ReadBack reads the conversation and says whether the effect is there;
-// when that cannot be told it says so, and nothing is sent blindly.
+// Kinds whose repetition is harmless are simply performed again. For the others (what people
+// read, and new things that nothing keeps from existing twice) ReadBack looks whether the effect
+// is there; when that cannot be told it says so, and nothing is sent blindly.
+//
+// What an action did comes back as a Result: the parts that it made and the things that it
+// changed, by which the engine knows our own work when Intercom tells of it.
 package actions
 
 import (

@@ -48,7 +48,7 @@ func (p *loader) checkSubjects(r *rule, once *yaml.Node) {
 	}
 	hint := "its events are about " + plural(kinds)
 	never := func(wanted []string) bool {
-		return len(wanted) > 0 && !slices.ContainsFunc(wanted, func(kind string) bool { return slices.Contains(kinds, kind) })
+		return !slices.ContainsFunc(wanted, func(kind string) bool { return slices.Contains(kinds, kind) })
 	}
 	for _, a := range r.actions {
 		limited, ok := a.spec.(actions.Restricted)
