@@ -218,7 +218,21 @@ func (q Query) checkAt(r Resource, depth int) (Query, error) {
 			return Query{}, err
 		}
 	}
+	checked.separate()
 	return checked, nil
+}
+
+// separate makes groups of one of the conditions in a group that holds groups as well: Intercom
+// describes a group of conditions and a group of groups, and none of both.
+func (q Query) separate() {
+	if !slices.ContainsFunc(q.group, Query.isGroup) {
+		return
+	}
+	for i, inner := range q.group {
+		if !inner.isGroup() {
+			q.group[i] = Query{op: q.op, group: []Query{inner}}
+		}
+	}
 }
 
 func (q Query) checkCondition(r Resource) (Query, error) {

@@ -27,7 +27,7 @@ func TestQuery_is_written_in_Intercoms_grammar(t *testing.T) {
 		`{"field":"custom_attributes.plan","operator":"=","value":"007"}`:       Eq("custom_attributes.plan", ID("007")),
 		`{"field":"custom_attributes.score","operator":"\u003e","value":0.5}`:   Greater("custom_attributes.score", 0.5),
 		`{"field":"custom_attributes.since","operator":"=","value":1577869200}`: Eq("custom_attributes.since", at),
-		`{"operator":"OR","value":[{"operator":"AND","value":[{"field":"id","operator":"=","value":"1"}]},{"field":"os","operator":"=","value":"mac"}]}`: Or(And(Eq("id", 1)), Eq("os", "mac")),
+		`{"operator":"OR","value":[{"operator":"AND","value":[{"field":"id","operator":"=","value":"1"}]},{"operator":"OR","value":[{"field":"os","operator":"=","value":"mac"}]}]}`: Or(And(Eq("id", 1)), Eq("os", "mac")),
 	} {
 		checked, err := q.check(Contacts)
 		if err != nil {
