@@ -514,6 +514,10 @@ func TestAPI_replies_to_the_last_conversation_and_with_files(t *testing.T) {
 		"attachment_urls":["https://example.com/a.png"],"attachment_files":[{"name":"x.txt","content_type":"text/plain","data":"aGk="}]}`)
 	b.expect(r.body, "id", id, "conversation_parts.conversation_parts.0.attachments.0.name", "a.png",
 		"conversation_parts.conversation_parts.0.attachments.1.filesize", "2")
+	first, _ := get(r.body, "conversation_parts.conversation_parts.0.attachments.0").(map[string]any)
+	if _, has := first["width"]; has {
+		t.Errorf("attachment = %v, want no size of a picture that nobody measured", first)
+	}
 	if e := b.lastEntry(); e.Conversation != id {
 		t.Errorf("journal: %+v", e)
 	}

@@ -123,8 +123,6 @@ type attachmentJSON struct {
 	URL         string `json:"url"`
 	ContentType string `json:"content_type"`
 	Size        int    `json:"filesize"`
-	Width       any    `json:"width"`
-	Height      any    `json:"height"`
 }
 
 func attachmentsJSON(list []Attachment) []attachmentJSON {
