@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -220,17 +222,17 @@ func strangers(place string, value any, schemas ...*openapi3.SchemaRef) []string
 			problems = append(problems, strangers(fmt.Sprintf("%s.%d", place, i), item, items...)...)
 		}
 	case map[string]any:
-		open := true
+		free := false // or only the fields that are described
 		fields := map[string][]*openapi3.SchemaRef{}
 		for _, s := range parts(schemas) {
-			open = open && len(s.Properties) == 0 || s.AdditionalProperties.Schema != nil
+			free = free || s.AdditionalProperties.Schema != nil
 			for name, field := range s.Properties {
 				fields[name] = append(fields[name], field)
 			}
 		}
 		for name, inner := range v {
 			known := fields[name]
-			if len(known) == 0 && !open {
+			if len(known) == 0 && len(fields) > 0 && !free {
 				problems = append(problems, fmt.Sprintf("%s.%s: the description has no such field", place, name))
 			}
 			problems = append(problems, strangers(place+"."+name, inner, known...)...)
@@ -256,41 +258,35 @@ func decoded(b []byte) (v any) {
 	return v
 }
 
-// examples are the answers that the description shows for a success of an operation. Where it
-// shows none there is one without a body.
-func (d *description) examples(operation string) (status int, bodies []json.RawMessage, err error) {
-	method, path, _ := strings.Cut(operation, " ")
-	o := d.document.Paths.Value(path).GetOperation(method)
-	for _, status = range []int{http.StatusOK, http.StatusAccepted} {
-		response := o.Responses.Status(status)
-		if response == nil {
-			continue
-		}
-		if content := response.Value.Content.Get("application/json"); content != nil {
-			names := content.Examples
-			for _, name := range sortedKeys(names) {
-				body, err := json.Marshal(names[name].Value.Value)
-				if err != nil {
-					return 0, nil, err
-				}
-				bodies = append(bodies, body)
-			}
-		}
-		if len(bodies) == 0 {
-			bodies = append(bodies, nil)
-		}
-		return status, bodies, nil
-	}
-	return 0, nil, fmt.Errorf("%s has no answer of success", operation)
+// example is an answer that the description shows. One of a success may have no body.
+type example struct {
+	status int
+	body   []byte
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// examples are the answers that the description shows for an operation: those of a success, or
+// those that refuse.
+func (d *description) examples(operation string, refusals bool) (all []example, err error) {
+	responses := operationOf(d.document, operation).Responses.Map()
+	for _, code := range slices.Sorted(maps.Keys(responses)) {
+		status, err := strconv.Atoi(code)
+		if err != nil || (status >= 400) != refusals {
+			continue
+		}
+		content := responses[code].Value.Content.Get("application/json")
+		if content == nil || len(content.Examples) == 0 {
+			all = append(all, example{status: status})
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(content.Examples)) {
+			body, err := json.Marshal(content.Examples[name].Value.Value)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, example{status, body})
+		}
 	}
-	slices.Sort(keys)
-	return keys
+	return all, nil
 }
 
 // recorder is a network of one API inside the process. It keeps every exchange.

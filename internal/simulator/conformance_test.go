@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -14,18 +15,20 @@ import (
 
 const conformanceToken = "the-token"
 
+// published are names such as the description has in its examples; the company is one of them.
+var published = names{
+	admin: "991267715", team: "5017691", contact: "6762f0ad1bb69f9f2193bb62", externalID: "70",
+	lead: "6762f0ad1bb69f9f2193bb63", leaver: "6762f0ad1bb69f9f2193bb64", spam: "6762f0ad1bb69f9f2193bb65",
+	company: "6762f0ad1bb69f9f2193bb66", companyID: "remote_companies_scroll_2", bankrupt: "6762f0ad1bb69f9f2193bb67",
+	conversation: "503", tag: "123456", ticketType: "53", backType: "54", ticket: "631", backTicket: "632", state: "8537",
+	article: "45", limit: 1,
+}
+
 // Every request that the client can send is one that Intercom describes, and it understands
 // every answer that the description shows.
 func TestConformance_client_and_published_examples(t *testing.T) {
 	d := loadDescription(t)
 	d.amend(t)
-	n := names{
-		admin: "991267715", team: "5017691", contact: "6762f0ad1bb69f9f2193bb62", externalID: "70",
-		lead: "6762f0ad1bb69f9f2193bb63", leaver: "6762f0ad1bb69f9f2193bb64", spam: "6762f0ad1bb69f9f2193bb65",
-		company: "6762f0ad1bb69f9f2193bb66", companyID: "remote_companies_scroll_2", bankrupt: "6762f0ad1bb69f9f2193bb67",
-		conversation: "503", tag: "123456", ticketType: "53", backType: "54", ticket: "631", backTicket: "632", state: "8537",
-		article: "45", limit: 1,
-	}
 	called := map[string]bool{}
 	for _, call := range clientCalls {
 		t.Run(call.name, func(t *testing.T) {
@@ -33,13 +36,13 @@ func TestConformance_client_and_published_examples(t *testing.T) {
 			shown := &showing{d: d}
 			for again := true; again; again = shown.next() {
 				r := &recorder{api: shown}
-				got, err := call.do(t.Context(), r.client(t, d.base(), conformanceToken), n)
+				got, err := call.do(t.Context(), r.client(t, d.base(), conformanceToken), published)
 				if err != nil {
 					t.Errorf("example %d: %v", shown.at+1, err)
 				}
 				r.conform(t, d, d.request)
 				r.sameOperation(t, d, call.method())
-				r.understood(t, call.method(), got, n.limit)
+				r.understood(t, call.method(), got, published.limit)
 			}
 		})
 	}
@@ -50,10 +53,38 @@ func TestConformance_client_and_published_examples(t *testing.T) {
 	}
 }
 
+// The client makes an error of every refusal that the description shows, with its status, code
+// and text.
+func TestConformance_client_and_published_refusals(t *testing.T) {
+	d := loadDescription(t)
+	for _, call := range clientCalls {
+		t.Run(call.name, func(t *testing.T) {
+			shown := &showing{d: d, refusals: true}
+			for again := true; again; again = shown.next() {
+				r := &recorder{api: shown}
+				_, err := call.do(t.Context(), r.client(t, d.base(), conformanceToken), published)
+				if shown.n == 0 {
+					return // it shows none
+				}
+				said, _ := decoded(r.seen[0].answer).(map[string]any)
+				first, _ := said["errors"].([]any)
+				e, ok := errors.AsType[*intercom.Error](err)
+				if !ok || e.Status != r.seen[0].status || len(first) == 0 {
+					t.Fatalf("%s became %v", r.seen[0].answer, err)
+				}
+				if want := first[0].(map[string]any); e.Code != want["code"] || e.Message != want["message"] || e.RequestID != text(said["request_id"]) {
+					t.Errorf("%s became %+v", r.seen[0].answer, e)
+				}
+			}
+		})
+	}
+}
+
 // showing answers each call with an example of the description, the next one each time round.
 type showing struct {
-	d     *description
-	at, n int // the example that is shown, and how many there are
+	d        *description
+	refusals bool // else successes
+	at, n    int  // the example that is shown, and how many there are
 }
 
 func (s *showing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,15 +93,14 @@ func (s *showing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotImplemented)
 		return
 	}
-	status, bodies, err := s.d.examples(nameOf(route))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotImplemented)
+	examples, err := s.d.examples(nameOf(route), s.refusals)
+	if s.n = len(examples); err != nil || s.n == 0 {
+		http.Error(w, fmt.Sprint("there is no example: ", err), http.StatusNotImplemented)
 		return
 	}
-	s.n = len(bodies)
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(bodies[s.at])
+	w.WriteHeader(examples[s.at].status)
+	_, _ = w.Write(examples[s.at].body)
 }
 
 func (s *showing) next() bool {
