@@ -48,6 +48,9 @@ var clientCalls = []conformanceCall{
 	{"SetAway for a reason", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return c.SetAway(ctx, n.admin, intercom.SetAwayRequest{Away: true, ReasonID: "12345"})
 	}},
+	{"SetAway back", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		return c.SetAway(ctx, n.admin, intercom.SetAwayRequest{})
+	}},
 	{"Teams", func(ctx context.Context, c *intercom.Client, _ names) (any, error) { return c.Teams(ctx) }},
 	{"Team", func(ctx context.Context, c *intercom.Client, n names) (any, error) { return c.Team(ctx, n.team) }},
 	{"Tags", func(ctx context.Context, c *intercom.Client, _ names) (any, error) { return c.Tags(ctx) }},
@@ -79,6 +82,12 @@ var clientCalls = []conformanceCall{
 	}},
 	{"SearchContacts by yes or no", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return collect(c.SearchContacts(ctx, intercom.Eq("unsubscribed_from_emails", false), n.limit))
+	}},
+	{"SearchContacts by some of yes and no", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		return collect(c.SearchContacts(ctx, intercom.In("unsubscribed_from_emails", true, false), n.limit))
+	}},
+	{"SearchContacts by a fraction", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		return collect(c.SearchContacts(ctx, intercom.Eq("custom_attributes.score", 4.5), n.limit))
 	}},
 	{"CreateContact", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return c.CreateContact(ctx, intercom.ContactRequest{
@@ -201,6 +210,15 @@ var clientCalls = []conformanceCall{
 			Title: new("Refund"), Read: new(true), CustomAttributes: map[string]any{"issue": "Billing"},
 		})
 	}},
+	{"SearchConversations with everything", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		return collect(c.SearchConversations(ctx, intercom.And(
+			intercom.Or(intercom.Eq("admin_assignee_id", n.admin), intercom.Eq("admin_assignee_id", nil), intercom.Eq("open", true)),
+			intercom.In("contact_ids", n.contact, n.spam), intercom.StartsWith("source.body", "Buy"),
+		), n.limit))
+	}},
+	{"UpdateConversation as unread", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		return c.UpdateConversation(ctx, n.conversation, intercom.UpdateConversationRequest{Read: new(false)})
+	}},
 	{"Reply", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return c.Reply(ctx, n.conversation, intercom.ReplyRequest{AdminID: n.admin, Body: "<p>Hi</p>"})
 	}},
@@ -218,6 +236,9 @@ var clientCalls = []conformanceCall{
 	}},
 	{"TagConversation", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return nil, c.TagConversation(ctx, n.conversation, n.tag, n.admin)
+	}},
+	{"Conversation in the midst of it", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		return first(c.Conversation(ctx, n.conversation))
 	}},
 	{"Snooze", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return c.Snooze(ctx, n.conversation, n.admin, time.Now().Add(time.Hour))
@@ -321,6 +342,11 @@ var clientCalls = []conformanceCall{
 	}},
 	{"SendMessage by e-mail", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return c.SendMessage(ctx, intercom.SendMessageRequest{Email: true, AdminID: n.admin, Role: "user", ContactID: n.contact, Subject: "Hi", Body: "Hello"})
+	}},
+	{"SendMessage to a lead by plain e-mail", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		return c.SendMessage(ctx, intercom.SendMessageRequest{
+			Email: true, AdminID: n.admin, Role: "lead", ContactID: n.spam, Subject: "Hi", Body: "Hello", Template: "plain",
+		})
 	}},
 	{"DataAttributes of contacts", func(ctx context.Context, c *intercom.Client, _ names) (any, error) {
 		return c.DataAttributes(ctx, intercom.ModelContact)

@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -48,6 +49,11 @@ func orAddress(s *openapi3.Schema) {
 	*s = openapi3.Schema{OneOf: openapi3.SchemaRefs{{Value: &original}, {Value: openapi3.NewStringSchema()}}}
 }
 
+// orBool takes true and false as well.
+func orBool(s *openapi3.Schema) {
+	s.OneOf = append(slices.Clone(s.OneOf), &openapi3.SchemaRef{Value: openapi3.NewBoolSchema()})
+}
+
 // replace puts a changed copy in the place of a schema. What refers to the schema from
 // elsewhere keeps the original.
 func replace(ref *openapi3.SchemaRef, c change) (undo func()) {
@@ -61,14 +67,33 @@ func replace(ref *openapi3.SchemaRef, c change) (undo func()) {
 	return func() { ref.Value = original }
 }
 
-// field amends a property of a schema.
-func field(schema, name string, c change) amendment {
-	return amendment{schema + "." + name, func(t *openapi3.T) func() {
-		if owner := t.Components.Schemas[schema]; owner != nil {
-			return replace(owner.Value.Properties[name], c)
+// field amends a property of a schema, or one of the forms that it is described with: "value/3"
+// is the fourth, and "value/3/items" is of what the list that it is holds.
+func field(schema, path string, c change) amendment {
+	return amendment{schema + "." + path, func(t *openapi3.T) func() {
+		owner := t.Components.Schemas[schema]
+		if owner == nil {
+			return nil
 		}
-		return nil
+		name, rest, deeper := strings.Cut(path, "/")
+		ref := owner.Value.Properties[name]
+		for deeper && ref != nil {
+			var step string
+			step, rest, deeper = strings.Cut(rest, "/")
+			ref = inside(ref.Value, step)
+		}
+		return replace(ref, c)
 	}}
+}
+
+func inside(s *openapi3.Schema, step string) *openapi3.SchemaRef {
+	if step == "items" {
+		return s.Items
+	}
+	if n, err := strconv.Atoi(step); err == nil && n < len(s.OneOf) {
+		return s.OneOf[n]
+	}
+	return nil
 }
 
 // parameter amends a parameter of an operation.
@@ -156,6 +181,14 @@ var contradictions = slices.Concat([]contradiction{
 	{
 		"POST /events", field("create_data_event_request", "metadata", anyValue),
 		"its own table of types has numbers, dates, links and prices beside texts",
+	},
+	{
+		"POST /contacts/search", field("single_filter_search_request", "value/1", ofType("number")),
+		"attributes hold fractions too: data_type of data_attribute has float",
+	},
+	{
+		"POST /contacts/search", field("single_filter_search_request", "value/3/items", orBool),
+		"its text lists IN and NIN for boolean fields",
 	},
 	{
 		"GET /contacts", query("GET /contacts", "per_page", "integer"),

@@ -264,6 +264,7 @@ func conformanceWorkspace(t *testing.T) (*simulator.Simulator, names) {
 		{Model: "contact", Name: "plan"},
 		{Model: "contact", Name: "seats", Type: "integer"},
 		{Model: "contact", Name: "trial", Type: "boolean"},
+		{Model: "contact", Name: "score", Type: "float"},
 		{Model: "company", Name: "tier", Options: []string{"gold", "silver"}},
 		{Model: "conversation", Name: "issue"},
 	} {
