@@ -70,7 +70,7 @@ type exchange struct {
 	answer  []byte
 }
 
-// operation is the description's name of the call, such as "GET /contacts/{contact_id}".
+// operation finds the operation that a call is of, and the ids in its path.
 func (d *description) operation(e exchange) (*routers.Route, map[string]string, error) {
 	route, ids, err := d.router.FindRoute(e.request)
 	if err != nil {
@@ -79,6 +79,7 @@ func (d *description) operation(e exchange) (*routers.Route, map[string]string, 
 	return route, ids, nil
 }
 
+// nameOf is the name of an operation, such as "GET /contacts/{contact_id}".
 func nameOf(r *routers.Route) string { return r.Method + " " + r.Path }
 
 func (d *description) isOf(e exchange, operation string) bool {
