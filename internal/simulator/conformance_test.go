@@ -170,7 +170,7 @@ var nobody = names{
 	admin: "1", team: "2", contact: "6762f0ad1bb69f9f2193bb62", externalID: "nobody", lead: "6762f0ad1bb69f9f2193bb62",
 	leaver: "6762f0ad1bb69f9f2193bb62", spam: "6762f0ad1bb69f9f2193bb62", company: "6762f0ad1bb69f9f2193bb62", companyID: "nothing",
 	bankrupt: "6762f0ad1bb69f9f2193bb62", conversation: "1", tag: "1", ticketType: "1", backType: "1", ticket: "1", backTicket: "1",
-	state: "1", article: "1",
+	state: "1", article: "1", limit: 1,
 }
 
 // refusals makes all calls. Those that Intercom refuses must be understood as refused.
