@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,13 +40,12 @@ func (snooze) Parse(n *yaml.Node, d Decoder) Spec {
 		"for": func(n *yaml.Node) { seen, s = true, parseSnooze(n, d) },
 	})
 	if !seen {
-		d.Problem(n, CodeParameter, snoozeHint, "snooze needs a duration")
+		d.Problem(n, CodeParameter, DurationHint, "snooze needs a duration")
 	}
 	return s
 }
 
 const (
-	snoozeHint   = "write a duration such as 30m, 2h, 1d or 1w"
 	shortestNap  = time.Minute
 	longestNap   = 366 * 24 * time.Hour
 	longestNapIs = "a year"
@@ -56,55 +54,26 @@ const (
 func parseSnooze(n *yaml.Node, d Decoder) Spec {
 	switch {
 	case isNull(n):
-		d.Problem(n, CodeParameter, snoozeHint, "snooze needs a duration")
+		d.Problem(n, CodeParameter, DurationHint, "snooze needs a duration")
 		return nil
 	case n.Kind != yaml.ScalarNode:
-		d.Problem(n, CodeParameter, snoozeHint, "the duration of snooze must be one value")
+		d.Problem(n, CodeParameter, DurationHint, "the duration of snooze must be one value")
 		return nil
 	}
 	written := strings.TrimSpace(n.Value)
-	for_, ok := duration(written)
+	for_, ok := ParseDuration(written)
 	switch {
 	case !ok:
-		d.Problem(n, CodeParameter, snoozeHint, "%q is not a duration", short(written, 40))
+		d.Problem(n, CodeParameter, DurationHint, "%q is not a duration", short(written, 40))
 		return nil
 	case for_ < shortestNap:
-		d.Problem(n, CodeParameter, snoozeHint, "a snooze must last at least a minute")
+		d.Problem(n, CodeParameter, DurationHint, "a snooze must last at least a minute")
 		return nil
 	case for_ > longestNap:
 		d.Problem(n, CodeParameter, "", "a snooze may last %s at most", longestNapIs)
 		return nil
 	}
 	return &snoozeSpec{d: for_, written: written}
-}
-
-// duration reads 30m, 2h, 1d, 1w and sums of these such as 1d12h.
-func duration(s string) (time.Duration, bool) {
-	units := map[byte]time.Duration{
-		's': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour,
-	}
-	var total time.Duration
-	for rest := s; rest != ""; {
-		digits := 0
-		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
-			digits++
-		}
-		if digits == 0 || digits > 9 || digits == len(rest) {
-			return 0, false
-		}
-		n, err := strconv.ParseInt(rest[:digits], 10, 64)
-		unit, known := units[rest[digits]]
-		if err != nil || !known {
-			return 0, false
-		}
-		const most = 100 * 365 * 24 * time.Hour // far beyond what is allowed, and no overflow
-		if n > int64((most-total)/unit) {
-			return most, true
-		}
-		total += time.Duration(n) * unit
-		rest = rest[digits+1:]
-	}
-	return total, s != ""
 }
 
 // Plan makes the duration a time.
