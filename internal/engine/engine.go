@@ -126,7 +126,7 @@ func (e *Engine) evaluate(ctx context.Context, c store.Claim, ev event.Event, la
 		if !errors.Is(err, store.ErrRemembered) {
 			return err
 		}
-		// Another conversation of the contact was quicker; the rule will see that now.
+		// Another subject was quicker; the rule will see now that its quota is used up.
 	}
 }
 
@@ -165,7 +165,10 @@ func runs(d *rules.Decision) []store.Run {
 		if o.Verdict != rules.Ran {
 			continue
 		}
-		r := store.Run{Rule: o.Rule, Remember: o.Remember}
+		r := store.Run{Rule: o.Rule}
+		for _, q := range o.Remember {
+			r.Remember = append(r.Remember, store.Quota(q))
+		}
 		for _, a := range o.Actions {
 			r.Actions = append(r.Actions, store.PlannedAction{Kind: a.Kind, Params: a.Params, Admin: a.Admin})
 		}
@@ -252,6 +255,7 @@ type state struct {
 	workspace string
 }
 
-func (s state) Seen(ctx context.Context, rule, key string) (bool, error) {
-	return s.store.Seen(ctx, s.workspace, rule, key)
+func (s state) Recall(ctx context.Context, rule, key string) (rules.Memory, error) {
+	m, err := s.store.Recall(ctx, s.workspace, rule, key)
+	return rules.Memory(m), err
 }

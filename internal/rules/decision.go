@@ -47,11 +47,13 @@ func Verdicts() []Verdict { return []Verdict{Ran, DidNotMatch, HeldBack, Failed}
 
 // What holds a rule back.
 const (
-	HeldByOff     = "off"      // state: off; not evaluated
-	HeldByOwnWork = "own_work" // Switchboard did it itself; not evaluated
-	HeldByPart    = "part"     // it matched, and ran already on what the same person did
-	HeldByOnce    = "once"     // it matched, and ran already for this conversation or contact
-	HeldByShadow  = "shadow"   // state: shadow; it would have run
+	HeldByOff      = "off"      // state: off; not evaluated
+	HeldByOwnWork  = "own_work" // Switchboard did it itself; not evaluated
+	HeldByPart     = "part"     // it matched, and ran already on what the same person did
+	HeldByOnce     = "once"     // it matched, and ran already for this conversation or contact
+	HeldByCooldown = "cooldown" // it matched, and ran for this conversation or contact not long ago
+	HeldByLimit    = "limit"    // it matched, and ran as often as it may for now
+	HeldByShadow   = "shadow"   // state: shadow; it would have run, or the reason says what would have held it
 )
 
 // Outcome is what became of one rule.
@@ -63,9 +65,11 @@ type Outcome struct {
 	HeldBy  string  `json:"held_by,omitempty"`
 	// Reason says for people what decided. It holds no customer's words.
 	Reason string `json:"reason,omitempty"`
-	// Remember are the keys to store with the decision, for State.Seen. Only a rule that ran
-	// has any.
-	Remember []string `json:"remember,omitempty"`
+	// Until is when a cooldown or a limit ends that holds the rule.
+	Until time.Time `json:"until,omitzero"`
+	// Remember are the quotas that this run uses, to be counted in the transaction that stores
+	// the decision, for State.Recall. Only a rule that ran has any.
+	Remember []Quota `json:"remember,omitempty"`
 	// Actions are to be done, in order. Only a rule that ran has any.
 	Actions []Planned `json:"actions,omitempty"`
 	// Would are the actions of a shadow rule: what it would have done.

@@ -120,22 +120,21 @@ func (rs *Ruleset) decide(e *evaluation, r *rule, o *Outcome) error {
 
 // matched decides about a rule whose conditions hold.
 func (rs *Ruleset) matched(e *evaluation, r *rule, o *Outcome) error {
-	part, once, err := e.keys(r)
+	quotas, err := e.quotas(r)
 	if err != nil {
 		return err
 	}
-	for _, k := range []struct{ key, heldBy, reason string }{
-		{part, HeldByPart, "it ran already on this part of the conversation"},
-		{once, HeldByOnce, "it ran already for this " + r.onceFor},
-	} {
-		seen, err := e.seen(r.name, k.key)
-		if err != nil {
-			return err
-		}
-		if seen {
-			o.Verdict, o.HeldBy, o.Reason = HeldBack, k.heldBy, k.reason
-			return nil
-		}
+	h, held, err := e.held(r, quotas)
+	switch {
+	case err != nil:
+		return err
+	case held && r.state == stateShadow:
+		o.Verdict, o.HeldBy = HeldBack, HeldByShadow
+		o.Reason = "state: shadow" + because(r) + "; live it would be held back by " + h.by + ": " + h.reason
+		return nil
+	case held:
+		o.Verdict, o.HeldBy, o.Reason, o.Until = HeldBack, h.by, h.reason, h.until
+		return nil
 	}
 	planned, err := rs.plan(e, r)
 	if err != nil {
@@ -146,12 +145,7 @@ func (rs *Ruleset) matched(e *evaluation, r *rule, o *Outcome) error {
 		o.Reason = "state: shadow" + because(r)
 		return nil
 	}
-	o.Verdict, o.Actions, o.Stop = Ran, planned, r.stop
-	for _, key := range []string{part, once} {
-		if key != "" {
-			o.Remember = append(o.Remember, key)
-		}
-	}
+	o.Verdict, o.Actions, o.Stop, o.Remember = Ran, planned, r.stop, quotas
 	return nil
 }
 
@@ -199,41 +193,6 @@ var wrongActorReasons = func() map[string]string {
 	}
 	return m
 }()
-
-// keys are what the rule must not have run with before: what one person did arrives as
-// several events with one part, and `once` counts conversations or contacts.
-func (e *evaluation) keys(r *rule) (part, once string, err error) {
-	ev := &e.in.Event
-	if ev.Part != "" {
-		part = "part/" + ev.Subject + "/" + ev.Part
-	}
-	switch r.onceFor {
-	case onceConversation:
-		kind, id, _ := strings.Cut(ev.Subject, "/")
-		if id == "" || kind != "conversation" && kind != "ticket" {
-			return "", "", errors.New("once: the event is not about a conversation")
-		}
-		once = "once/" + ev.Subject
-	case onceContact:
-		id := e.contact().id
-		if id == "" {
-			return "", "", errors.New("once: the event does not name a contact")
-		}
-		once = "once/contact/" + id
-	}
-	return part, once, nil
-}
-
-func (e *evaluation) seen(rule, key string) (bool, error) {
-	if key == "" || e.in.State == nil {
-		return false, nil
-	}
-	seen, err := e.in.State.Seen(e.ctx, rule, key)
-	if err != nil {
-		return false, &LookupError{What: "state of rule " + rule, Err: err}
-	}
-	return seen, nil
-}
 
 // plan makes the actions concrete: all of them or none.
 func (rs *Ruleset) plan(e *evaluation, r *rule) ([]Planned, error) {

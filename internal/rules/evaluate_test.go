@@ -139,7 +139,7 @@ func TestEvaluate_decision(t *testing.T) {
 	if len(kinds) != 3 || kinds[0] != want || !strings.Contains(kinds[2], `By first: 1 \u0026lt; 2`) && !strings.Contains(kinds[2], `By first: 1 &lt; 2`) {
 		t.Errorf("%v", kinds)
 	}
-	if got, want := first.Remember, []string{"part/conversation/215470000000123/37350000002"}; !slices.Equal(got, want) {
+	if got, want := first.Remember, []Quota{{Key: "part/conversation/215470000000123/37350000002", Runs: 1}}; !slices.Equal(got, want) {
 		t.Errorf("remember %v, want %v", got, want)
 	}
 	shadow := outcome(t, d, "second")
@@ -216,7 +216,7 @@ func TestEvaluate_I2_once_per_part(t *testing.T) {
 		if got := outcome(t, d, "never").Verdict; got != DidNotMatch {
 			t.Errorf("a rule that does not match is %s", got)
 		}
-		state.remember(d)
+		state.remember(t, d)
 	}
 	if seen[Ran] != 1 || seen[HeldBack] != 2 {
 		t.Errorf("%v", seen)
@@ -239,7 +239,7 @@ func TestEvaluate_once(t *testing.T) {
 		in := input(t, payload)
 		in.Event, in.State = edited(t, payload, edit), state
 		d := evaluate(t, rs, in)
-		state.remember(d)
+		state.remember(t, d)
 		return said(outcome(t, d, "per-conversation")), said(outcome(t, d, "per-contact"))
 	}
 	same := func(_, _ object) {}
@@ -492,7 +492,7 @@ func (s hidingSpec) Plan(p actions.Plan) (json.RawMessage, error) {
 
 type brokenState struct{ err error }
 
-func (s brokenState) Seen(context.Context, string, string) (bool, error) { return false, s.err }
+func (s brokenState) Recall(context.Context, string, string) (Memory, error) { return Memory{}, s.err }
 
 // One rule that fails leaves the others alone.
 func TestEvaluate_failures_are_contained(t *testing.T) {

@@ -120,14 +120,28 @@ func (l *countingLookup) Look(ctx context.Context, q Question) (json.RawMessage,
 }
 
 // memory is a State in memory.
-type memory map[string]bool
+type memory map[string]Memory
 
-func (m memory) Seen(_ context.Context, rule, key string) (bool, error) { return m[rule+" "+key], nil }
+func (m memory) Recall(_ context.Context, rule, key string) (Memory, error) {
+	return m[rule+" "+key], nil
+}
 
-func (m memory) remember(d *Decision) {
+// remember counts the runs of a decision, as the store does.
+func (m memory) remember(t testing.TB, d *Decision) {
+	t.Helper()
 	for _, o := range d.Rules {
-		for _, key := range o.Remember {
-			m[o.Rule+" "+key] = true
+		for _, q := range o.Remember {
+			was := m[o.Rule+" "+q.Key]
+			now := Memory{Runs: was.Runs + 1, Since: was.Since, Until: was.Until}
+			if over := q.Per > 0 && (!d.At.Before(was.Since.Add(q.Per)) || !was.Until.IsZero() && !d.At.Before(was.Until)); over || was.Runs == 0 {
+				now = Memory{Runs: 1, Since: d.At}
+				if q.Keep > 0 {
+					now.Until = d.At.Add(q.Keep)
+				}
+			} else if was.Runs >= q.Runs {
+				t.Errorf("%s ran although its quota %+v was used up: %+v", o.Rule, q, was)
+			}
+			m[o.Rule+" "+q.Key] = now
 		}
 	}
 }

@@ -65,8 +65,8 @@ func (q Question) String() string {
 // State answers what earlier decisions left behind. Its errors end the evaluation, as those
 // of Lookup do.
 type State interface {
-	// Seen tells whether the rule ran before with this key among Outcome.Remember.
-	Seen(ctx context.Context, rule, key string) (bool, error)
+	// Recall tells what the runs of the rule with this key among Outcome.Remember left behind.
+	Recall(ctx context.Context, rule, key string) (Memory, error)
 }
 
 // LookupError says that a fact or the state of a rule could not be read. Nothing was

@@ -22,6 +22,8 @@ type rule struct {
 	because   string
 	from      string
 	onceFor   string // conversation, contact or ""
+	cooldown  cooldown
+	limit     limit
 	stop      bool
 	topics    []topicPattern
 	condition condition
@@ -48,14 +50,9 @@ const (
 	fromAny   = "any"
 )
 
-const (
-	onceConversation = "conversation"
-	onceContact      = "contact"
-)
-
 // laterKeys are the keys of rules that later versions bring.
 var laterKeys = []string{
-	"after", "cancel_on", "cooldown", "during", "every", "hours", "if_late", "limit", "outside", "restart", "search",
+	"after", "cancel_on", "during", "every", "hours", "if_late", "outside", "restart", "search",
 }
 
 func (p *loader) readRules(n *yaml.Node) {
@@ -81,7 +78,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		return nil
 	}
 	has := map[string]bool{}
-	var once *yaml.Node
+	var once, cooldown *yaml.Node
 	key := func(name string, read func(*yaml.Node)) func(*yaml.Node) {
 		return func(n *yaml.Node) {
 			has[name] = true
@@ -89,16 +86,18 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		}
 	}
 	p.fields(n, map[string]func(*yaml.Node){
-		"name":    key("name", func(n *yaml.Node) { p.readName(n, r) }),
-		"when":    key("when", func(n *yaml.Node) { r.topics = p.readTopics(n) }),
-		"if":      func(n *yaml.Node) { r.condition.all = p.readClauses(n, "if") },
-		"any":     func(n *yaml.Node) { r.condition.any = p.readClauses(n, "any") },
-		"none":    func(n *yaml.Node) { r.condition.none = p.readClauses(n, "none") },
-		"then":    key("then", func(n *yaml.Node) { r.actions = p.readActions(n) }),
-		"stop":    func(n *yaml.Node) { r.stop = p.readFlag(n) },
-		"once":    func(n *yaml.Node) { once = n; r.onceFor, _ = p.choice(n, onceConversation, onceContact) },
-		"state":   func(n *yaml.Node) { r.state, _ = p.choice(n, stateLive, stateShadow, stateOff) },
-		"because": func(n *yaml.Node) { r.because, _ = p.word(n, "a text that says why") },
+		"name":     key("name", func(n *yaml.Node) { p.readName(n, r) }),
+		"when":     key("when", func(n *yaml.Node) { r.topics = p.readTopics(n) }),
+		"if":       func(n *yaml.Node) { r.condition.all = p.readClauses(n, "if") },
+		"any":      func(n *yaml.Node) { r.condition.any = p.readClauses(n, "any") },
+		"none":     func(n *yaml.Node) { r.condition.none = p.readClauses(n, "none") },
+		"then":     key("then", func(n *yaml.Node) { r.actions = p.readActions(n) }),
+		"stop":     func(n *yaml.Node) { r.stop = p.readFlag(n) },
+		"once":     func(n *yaml.Node) { once = n; r.onceFor, _ = p.choice(n, perConversation, perContact) },
+		"cooldown": func(n *yaml.Node) { cooldown = n; r.cooldown = p.readCooldown(n) },
+		"limit":    func(n *yaml.Node) { r.limit = p.readLimit(n) },
+		"state":    func(n *yaml.Node) { r.state, _ = p.choice(n, stateLive, stateShadow, stateOff) },
+		"because":  func(n *yaml.Node) { r.because, _ = p.word(n, "a text that says why") },
 		"from": func(n *yaml.Node) {
 			r.from, _ = p.choice(n, fromCustomer, fromTeammate, fromBot, fromHuman, fromAny)
 		},
@@ -106,10 +105,10 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 	for _, name := range []string{"name", "when", "then"} {
 		insteadOf := name == "when" && hasKey(n, "every")
 		if !has[name] && !insteadOf {
-			p.missingKey(n, name)
+			p.missingKey(n, "the rule", name)
 		}
 	}
-	p.checkSubjects(r, once)
+	p.checkSubjects(r, once, cooldown)
 	return r
 }
 
@@ -122,13 +121,13 @@ func hasKey(n *yaml.Node, name string) bool {
 	return false
 }
 
-// missingKey reports a missing key at the rule's first key.
-func (p *loader) missingKey(n *yaml.Node, name string) {
+// missingKey reports a missing key at the mapping's first key.
+func (p *loader) missingKey(n *yaml.Node, what, name string) {
 	at := n
 	if len(n.Content) > 0 {
 		at = n.Content[0]
 	}
-	p.Problem(at, "rules/missing-key", "", "the rule has no %q", name)
+	p.Problem(at, "rules/missing-key", "", "%s has no %q", what, name)
 }
 
 const maxName = 100

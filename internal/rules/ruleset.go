@@ -96,16 +96,18 @@ func (rs *Ruleset) Wants(topic string) bool { return len(rs.rulesFor(topic)) > 0
 
 // Info describes a rule.
 type Info struct {
-	Name    string   `json:"name"`
-	File    string   `json:"file"`
-	Line    int      `json:"line"`
-	State   string   `json:"state"` // live, shadow or off
-	When    []string `json:"when"`
-	From    string   `json:"from"`
-	Once    string   `json:"once,omitempty"` // conversation, contact or empty
-	Because string   `json:"because,omitempty"`
-	Stop    bool     `json:"stop,omitempty"`
-	Actions []string `json:"actions"` // in a few words each
+	Name     string   `json:"name"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	State    string   `json:"state"` // live, shadow or off
+	When     []string `json:"when"`
+	From     string   `json:"from"`
+	Once     string   `json:"once,omitempty"`     // conversation, contact or empty
+	Cooldown string   `json:"cooldown,omitempty"` // such as "1h per conversation"
+	Limit    string   `json:"limit,omitempty"`    // such as "50 per 1h"
+	Because  string   `json:"because,omitempty"`
+	Stop     bool     `json:"stop,omitempty"`
+	Actions  []string `json:"actions"` // in a few words each
 }
 
 // Rules describes all rules, in order.
@@ -120,7 +122,7 @@ func (rs *Ruleset) Rules() []Info {
 func (r *rule) info() Info {
 	info := Info{
 		Name: r.name, File: r.file, Line: r.line, State: r.state, From: r.from,
-		Once: r.onceFor, Because: r.because, Stop: r.stop,
+		Once: r.onceFor, Cooldown: r.cooldown.String(), Limit: r.limit.String(), Because: r.because, Stop: r.stop,
 	}
 	for _, p := range r.topics {
 		info.When = append(info.When, p.text)

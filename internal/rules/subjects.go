@@ -35,9 +35,9 @@ func SubjectKinds(when []string) []string {
 	return slices.DeleteFunc(slices.Clone(subjectKinds), func(kind string) bool { return !may[kind] })
 }
 
-// checkSubjects reports what a rule wants of things that its events are never about. once is
-// where the rule says so.
-func (p *loader) checkSubjects(r *rule, once *yaml.Node) {
+// checkSubjects reports what a rule wants of things that its events are never about. once and
+// cooldown are where the rule says so.
+func (p *loader) checkSubjects(r *rule, once, cooldown *yaml.Node) {
 	when := make([]string, len(r.topics))
 	for i, topic := range r.topics {
 		when[i] = topic.text
@@ -60,11 +60,17 @@ func (p *loader) checkSubjects(r *rule, once *yaml.Node) {
 				a.kind, plural(wanted))
 		}
 	}
-	switch {
-	case r.onceFor == onceConversation && never([]string{event.KindConversation, event.KindTicket}):
-		p.Problem(once, "rules/subject", hint, "no topic of this rule is about a conversation or ticket")
-	case r.onceFor == onceContact && never([]string{event.KindConversation, event.KindTicket, event.KindContact, event.KindCompany}):
-		p.Problem(once, "rules/subject", hint, "no topic of this rule names a contact")
+	for _, counts := range []struct {
+		at  *yaml.Node
+		per string
+	}{{once, r.onceFor}, {cooldown, r.cooldown.per}} {
+		switch {
+		case counts.at == nil:
+		case counts.per == perConversation && never([]string{event.KindConversation, event.KindTicket}):
+			p.Problem(counts.at, "rules/subject", hint, "no topic of this rule is about a conversation or ticket")
+		case counts.per == perContact && never([]string{event.KindConversation, event.KindTicket, event.KindContact, event.KindCompany}):
+			p.Problem(counts.at, "rules/subject", hint, "no topic of this rule names a contact")
+		}
 	}
 }
 

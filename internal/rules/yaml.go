@@ -211,7 +211,7 @@ func (p *loader) fields(n *yaml.Node, known map[string]func(*yaml.Node), later [
 func (p *loader) unknownKey(key *yaml.Node, known map[string]func(*yaml.Node), later []string) {
 	names := sortedNames(known)
 	hint := didYouMean(key.Value, append(names, later...))
-	if hint == "" && len(names) > 0 && len(names) <= 12 {
+	if hint == "" && len(names) > 0 && len(names) <= 24 {
 		hint = "known keys: " + strings.Join(names, ", ")
 	}
 	p.Problem(key, "rules/unknown-key", hint, "unknown key %q", key.Value)

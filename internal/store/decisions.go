@@ -19,10 +19,10 @@ type Decision struct {
 	Runs       []Run
 }
 
-// Run is one matched rule: the actions it plans, in order, and the keys it will remember.
+// Run is one matched rule: the actions it plans, in order, and the quotas that it uses.
 type Run struct {
 	Rule     string
-	Remember []string
+	Remember []Quota
 	Actions  []PlannedAction
 }
 
@@ -34,10 +34,10 @@ type PlannedAction struct {
 }
 
 // SaveDecision stores the decision on an event of the claimed subject, takes the event off
-// the list of those that wait, plans the actions and remembers the keys, all in one
-// transaction (I2). With last, the claim is released in it too. ErrLost says that the claim
-// is gone or the event has been evaluated already, ErrRemembered that one of the keys is
-// taken; then nothing is stored.
+// the list of those that wait, plans the actions and counts the runs in their quotas, all in
+// one transaction (I2). With last, the claim is released in it too. ErrLost says that the claim
+// is gone or the event has been evaluated already, ErrRemembered that one of the quotas is used
+// up; then nothing is stored.
 func (s *Store) SaveDecision(ctx context.Context, c Claim, d Decision, last bool) error {
 	err := s.writer.do(ctx, func(t *tx) error {
 		n, err := t.exec("DELETE FROM inbox WHERE workspace = $2 AND subject = $3 AND seq = $5 AND"+held, c.heldArgs(d.Seq)...)
@@ -76,15 +76,9 @@ func (t *tx) insertRun(c Claim, d Decision, r Run) error {
 		[]any{d.Seq, c.Workspace, c.Subject, r.Rule, d.Ruleset, micros(d.At)}, &run); err != nil {
 		return err
 	}
-	for _, key := range r.Remember {
-		n, err := t.exec(`
-			INSERT INTO remembered (workspace, rule, key, seq, at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT DO NOTHING`, c.Workspace, r.Rule, key, d.Seq, micros(d.At))
-		if err != nil {
+	for _, q := range r.Remember {
+		if err := t.remember(c, r.Rule, q, d.Seq, d.At); err != nil {
 			return err
-		}
-		if n == 0 {
-			return ErrRemembered
 		}
 	}
 	for _, a := range r.Actions {
@@ -118,11 +112,6 @@ func (s *Store) DecisionOf(ctx context.Context, seq int64) (d Decision, ok bool,
 		return err
 	})
 	return d, ok, err
-}
-
-// Seen tells whether the rule has remembered the key.
-func (s *Store) Seen(ctx context.Context, workspace, rule, key string) (bool, error) {
-	return s.exists(ctx, "SELECT 1 FROM remembered WHERE workspace = $1 AND rule = $2 AND key = $3", workspace, rule, key)
 }
 
 // OwnPart tells whether one of our own calls made the part (I9).

@@ -249,7 +249,8 @@ func (s *Store) segment(ctx context.Context, id int64) ([]event.Event, error) {
 
 // Prune deletes up to n events that were received before the given time and whose work is
 // finished, with all that was recorded about them, and tells how many it deleted. What rules
-// remember stays: an old conversation must not be answered twice because its event is gone.
+// remember stays (see Forget): an old conversation must not be answered twice because its event
+// is gone.
 //
 // Events are looked through in the order of their arrival, outside the line of the writes, up
 // to the first that is too young.

@@ -62,8 +62,8 @@ var (
 	ErrLost = errors.New("the claim is lost")
 	// ErrInUse says that another process has the database.
 	ErrInUse = errors.New("the database is in use")
-	// ErrRemembered says that a rule has remembered a key meanwhile, for an event of another
-	// subject: the decision was made on a state that has passed. Evaluate the event again.
+	// ErrRemembered says that a rule has used up a quota meanwhile, for events of other
+	// subjects: the decision was made on a state that has passed. Evaluate the event again.
 	ErrRemembered = errors.New("the rule has run for this meanwhile")
 	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("the store is closed")

@@ -122,7 +122,7 @@ func plan(t testing.TB, s *store.Store, c store.Claim, n int, last bool) {
 	if err != nil || len(events) != 1 {
 		t.Fatalf("PendingEvents = %v, %v", events, err)
 	}
-	run := store.Run{Rule: "r-" + events[0].ID, Remember: []string{"once/" + c.Subject}}
+	run := store.Run{Rule: "r-" + events[0].ID, Remember: once("once/" + c.Subject)}
 	for i := range n {
 		run.Actions = append(run.Actions, store.PlannedAction{Kind: "tag", Params: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))})
 	}
@@ -133,6 +133,9 @@ func plan(t testing.TB, s *store.Store, c store.Claim, n int, last bool) {
 		t.Fatal(err)
 	}
 }
+
+// once is the quota of a rule that runs once for a key.
+func once(key string) []store.Quota { return []store.Quota{{Key: key, Runs: 1}} }
 
 func finish(t testing.TB, s *store.Store, c store.Claim, state store.ActionState, parts ...string) store.Action {
 	t.Helper()
@@ -435,7 +438,7 @@ func TestSaveDecision(t *testing.T) {
 			events, _ := s.PendingEvents(t.Context(), c, 1)
 			errs = append(errs, s.SaveDecision(t.Context(), c, store.Decision{
 				Seq: events[0].Seq, At: start, Trace: json.RawMessage(`{}`),
-				Runs: []store.Run{{Rule: "hello", Remember: []string{"once/contact/7"}, Actions: []store.PlannedAction{{Kind: "reply"}}}},
+				Runs: []store.Run{{Rule: "hello", Remember: once("once/contact/7"), Actions: []store.PlannedAction{{Kind: "reply"}}}},
 			}, true))
 		}
 		if errs[0] != nil || !errors.Is(errs[1], store.ErrRemembered) {
@@ -452,24 +455,24 @@ func TestSaveDecision(t *testing.T) {
 		c := claimOne(t, s, store.LaneEvents, start)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := s.SaveDecision(ctx, c, store.Decision{Seq: 1, Runs: []store.Run{{Rule: "r", Remember: []string{"k"}}}}, false)
+		err := s.SaveDecision(ctx, c, store.Decision{Seq: 1, Runs: []store.Run{{Rule: "r", Remember: once("k")}}}, false)
 		if err == nil {
 			t.Fatal("a cancelled write reported success")
 		}
-		seen, err1 := s.Seen(t.Context(), "ws", "r", "k")
+		m, err1 := s.Recall(t.Context(), "ws", "r", "k")
 		_, decided, err2 := s.DecisionOf(t.Context(), 1)
 		events, err3 := s.PendingEvents(t.Context(), c, 1)
 		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Fatal(err)
 		}
-		if seen || decided || len(events) != 1 {
-			t.Errorf("seen %v, decided %v, %d events waiting; want nothing of a write that failed", seen, decided, len(events))
+		if m.Runs != 0 || decided || len(events) != 1 {
+			t.Errorf("%d runs, decided %v, %d events waiting; want nothing of a write that failed", m.Runs, decided, len(events))
 		}
 		plan(t, s, c, 2, true)
-		seen, _ = s.Seen(t.Context(), "ws", "r-n1", "once/conversation/1")
+		m, _ = s.Recall(t.Context(), "ws", "r-n1", "once/conversation/1")
 		list, _ := s.ActionsOf(t.Context(), 1)
-		if !seen || len(list) != 2 {
-			t.Errorf("seen %v, %d actions; want all of a write that succeeded", seen, len(list))
+		if m.Runs != 1 || len(list) != 2 {
+			t.Errorf("%d runs, %d actions; want all of a write that succeeded", m.Runs, len(list))
 		}
 	})
 }
@@ -586,7 +589,7 @@ func TestPrune(t *testing.T) {
 	if n := store.Segments(s); n != 2 {
 		t.Errorf("%d segments are kept, want 2", n)
 	}
-	if seen, _ := s.Seen(t.Context(), "ws", "r-old", "once/conversation/1"); !seen {
+	if m, _ := s.Recall(t.Context(), "ws", "r-old", "once/conversation/1"); m.Runs != 1 {
 		t.Error("pruning an event made its rule forget that it ran")
 	}
 	if st, _ := s.Stats(t.Context()); st.EventsWaiting != 1 || st.ActionsWaiting != 1 {
