@@ -26,6 +26,9 @@ func (a *App) status(ctx context.Context) (console.Status, error) {
 	if st.Store, err = a.store.Stats(ctx); err != nil {
 		return st, err
 	}
+	if st.Paused, err = a.engine.Paused(ctx); err != nil {
+		return st, err
+	}
 	const newest = 20
 	if st.Dead, err = a.store.ActionsIn(ctx, store.StateDead, newest); err != nil {
 		return st, err
@@ -99,17 +102,12 @@ func (a *App) identify(ctx context.Context) {
 	}
 }
 
-// prune deletes what is older than the retention period (I10), a little at a time so that
-// intake never waits for it.
+// prune deletes what is not needed any more, a little at a time so that intake never waits for
+// it.
 func (a *App) prune(ctx context.Context) {
-	const chunk = 200
 	for {
-		deleted, err := a.store.Prune(ctx, time.Now().Add(-a.o.Retention), chunk)
-		if err != nil && !errors.Is(err, context.Canceled) {
-			a.log.ErrorContext(ctx, "cannot delete old events", "err", err)
-		}
 		wait := 10 * time.Minute
-		if deleted == chunk {
+		if a.deleteSome(ctx) {
 			wait = 100 * time.Millisecond
 		}
 		select {
@@ -118,4 +116,20 @@ func (a *App) prune(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// deleteSome deletes cooldowns and limits that are over, and events older than the retention
+// period (I10). more tells that there may be more to delete.
+func (a *App) deleteSome(ctx context.Context) (more bool) {
+	const chunk = 200
+	now := time.Now()
+	over, err := a.store.Forget(ctx, now, chunk)
+	var old int64
+	if a.o.Retention > 0 && err == nil {
+		old, err = a.store.Prune(ctx, now.Add(-a.o.Retention), chunk)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		a.log.ErrorContext(ctx, "cannot delete what is old", "err", err)
+	}
+	return over == chunk || old == chunk
 }

@@ -37,6 +37,8 @@ type Status struct {
 	Ruleset  string // hash
 	LoadedAt time.Time
 	Rules    []rules.Info
+	// Paused are the rules that are paused by their limit, and until when.
+	Paused map[string]time.Time
 	// Rejected are the problems of a rules file that was not taken over at a reload; empty
 	// when the rules in use are those on disk.
 	Rejected []diag.Problem

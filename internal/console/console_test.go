@@ -44,7 +44,11 @@ func fixed(st console.Status) func(context.Context) (console.Status, error) {
 func TestStatusPage(t *testing.T) {
 	st := console.Status{
 		Version: "v1.2.3", Started: time.Now().Add(-time.Hour), Workspace: "abc123", LoadedAt: time.Now(), Ruleset: "5f2b",
-		Rules:    []rules.Info{{Name: "vips-first", File: "rules.yaml", Line: 9, State: "live", When: []string{"conversation.user.created"}}},
+		Rules: []rules.Info{
+			{Name: "vips-first", File: "rules.yaml", Line: 9, State: "live", When: []string{"conversation.user.created"}},
+			{Name: "others", File: "rules.yaml", Line: 15, State: "live"},
+		},
+		Paused:   map[string]time.Time{"vips-first": time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)},
 		Trouble:  "401 token_revoked",
 		Rejected: []diag.Problem{{File: "rules.yaml", Line: 3, Column: 5, Severity: diag.Error, Message: "unknown key", Code: "rules/unknown-key"}},
 		Store:    store.Stats{EventsWaiting: 7, Dead: 1, Parked: 2},
@@ -55,11 +59,14 @@ func TestStatusPage(t *testing.T) {
 	page := rec.Body.String()
 	for _, want := range []string{
 		"v1.2.3", "abc123", "vips-first", "rules.yaml:9", "conversation.user.created", "token_revoked",
-		"rules.yaml:3:5", "unknown key", "#41", "of 167",
+		"rules.yaml:3:5", "unknown key", "#41", "of 167", "live <strong class=\"bad\">paused by its limit until 2026-03-02 10:00:00 UTC",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+	if n := strings.Count(page, "paused by its limit"); n != 1 {
+		t.Errorf("%d rules are shown as paused, want one", n)
 	}
 	if strings.Contains(page, "<script>") {
 		t.Error("an error's text is not escaped")

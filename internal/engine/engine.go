@@ -51,6 +51,7 @@ type Engine struct {
 	o       Options
 	log     *slog.Logger
 	metrics *metrics
+	pauses  pauses
 	loop    *store.Worker
 }
 
@@ -69,6 +70,9 @@ func New(o Options) *Engine {
 		o.Planned = func() {}
 	}
 	e := &Engine{o: o, log: o.Logger, metrics: newMetrics(o.Registerer)}
+	if o.Registerer != nil {
+		o.Registerer.MustRegister(pausedCollector{e})
+	}
 	e.loop = &store.Worker{
 		Store: o.Store, Lane: store.LaneEvents, Concurrency: o.Concurrency,
 		Lease: o.Lease, Poll: o.Poll, Logger: o.Logger, Work: e.evaluateSubject,
@@ -188,7 +192,10 @@ func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, 
 			e.log.WarnContext(ctx, "rule failed", "event", ev.Seq, "topic", ev.Topic, "subject", ev.Subject,
 				"rule", o.Rule, "err", o.Reason)
 		case rules.HeldBack:
-			if o.HeldBy == rules.HeldByShadow {
+			switch {
+			case o.HeldBy == rules.HeldByLimit:
+				e.sayPaused(ctx, ev, o)
+			case len(o.Would) > 0:
 				e.log.InfoContext(ctx, "shadow rule would have run", "event", ev.Seq, "topic", ev.Topic,
 					"subject", ev.Subject, "rule", o.Rule, "would", summaries(o.Would))
 			}
@@ -240,8 +247,9 @@ func (e *Engine) postpone(ctx context.Context, c store.Claim, ev event.Event, ca
 }
 
 // SetRules makes the counters of a new ruleset's rules start at zero, so that rates and
-// alerts on them work from their first increase.
+// alerts on them work from their first increase, and lets pauses be announced again.
 func (e *Engine) SetRules(rs *rules.Ruleset) {
+	e.pauses.reset()
 	for _, r := range rs.Rules() {
 		for _, v := range rules.Verdicts() {
 			e.metrics.outcomes.WithLabelValues(r.Name, string(v))
