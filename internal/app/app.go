@@ -316,9 +316,7 @@ func (a *App) Start() {
 	a.goLoop(&a.queueAlive, func() { a.queue.Run(a.claims, a.work) })
 	a.running.Go(func() { a.rules.watch(a.claims) })
 	a.running.Go(func() { a.identify(a.claims) })
-	if a.o.Retention > 0 {
-		a.running.Go(func() { a.prune(a.claims) })
-	}
+	a.running.Go(func() { a.prune(a.claims) })
 	a.log.Info("switchboard is running", "version", a.o.Version, "webhooks", a.Addr()+WebhookPath,
 		"console", a.AdminAddr(), "database", a.store.Path(), "rules", len(a.rules.Current().Rules()),
 		"ruleset", a.rules.Current().Hash(), "secrets", len(a.o.Secrets), "intercom", a.o.BaseURL)
