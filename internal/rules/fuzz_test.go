@@ -24,6 +24,7 @@ func FuzzParse(f *testing.F) {
 	}
 	for _, text := range []string{
 		header + ruleText("a", `if: message.text matches "(?i)x|y"; once: contact; then: [{note: "{{ contact.name }}"}, close]`),
+		header + ruleText("b", `cooldown: { for: 1d12h, per: contact }; limit: { runs: 50, per: 1h }`),
 		header + ruleText("a", "if: >-\n      any(companies, .name == \"x\")\n      and conversation.tags[0] != nil"),
 		"version: 1\nrules:\n- name: x\n  when: ping\n  if: |2\n     a\n  then: [close]",
 		"%YAML 1.2\n---\nversion: 1\n...", "\ufeffversion: 1", "version: 1 # x\n\n\n", "a: 'b", "a: \"\\", "? x\n: y", "!!map {a: b}",
