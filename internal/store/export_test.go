@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"log/slog"
+	"testing/fstest"
 
 	"switchboard/internal/event"
 )
@@ -65,4 +67,25 @@ func must(err error) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// MakeFirstVersion makes a database as the first version of the schema has it, where a rule has
+// remembered a key.
+func MakeFirstVersion(ctx context.Context, path, workspace, rule, key string) error {
+	text, err := sqliteMigrations.ReadFile("migrations/sqlite/0001_start.sql")
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", sqliteDSN(path))
+	if err != nil {
+		return err
+	}
+	first := fstest.MapFS{"m/0001_start.sql": {Data: text}}
+	if err := migrate(ctx, db, first, "m", slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "INSERT INTO remembered (workspace, rule, key, seq, at) VALUES ($1, $2, $3, 1, 1)", workspace, rule, key); err != nil {
+		return err
+	}
+	return db.Close()
 }

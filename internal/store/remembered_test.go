@@ -173,6 +173,21 @@ func TestRemembered(t *testing.T) {
 	})
 }
 
+// I2: what ran once before the schema knew of windows does not run again after an upgrade.
+func TestI2_once_survives_the_upgrade_to_windows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	if err := store.MakeFirstVersion(t.Context(), path, "ws", "r", "once/conversation/1"); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, path)
+	if n, err := s.Forget(t.Context(), start, 10); err != nil || n != 0 {
+		t.Errorf("Forget = %d, %v; want nothing forgotten", n, err)
+	}
+	if err := run(t, s, "n1", start, once("once/conversation/1")...); !errors.Is(err, store.ErrRemembered) {
+		t.Errorf("SaveDecision = %v; want it refused", err)
+	}
+}
+
 func TestForget(t *testing.T) {
 	s := open(t)
 	for i := range 5 {
