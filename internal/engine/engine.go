@@ -195,6 +195,10 @@ func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, 
 			switch {
 			case o.HeldBy == rules.HeldByLimit:
 				e.sayPaused(ctx, ev, o)
+			case o.HeldBy == rules.HeldByBreaker:
+				e.metrics.broken.Inc()
+				e.log.ErrorContext(ctx, "circuit breaker: too many actions on one subject in an hour, what rules would do on it is not done",
+					"event", ev.Seq, "subject", ev.Subject, "rule", o.Rule, "until", o.Until, "reason", o.Reason)
 			case len(o.Would) > 0:
 				e.log.InfoContext(ctx, "shadow rule would have run", "event", ev.Seq, "topic", ev.Topic,
 					"subject", ev.Subject, "rule", o.Rule, "would", summaries(o.Would))

@@ -8,6 +8,7 @@ import (
 type metrics struct {
 	outcomes  *prometheus.CounterVec
 	evaluated prometheus.Histogram
+	broken    prometheus.Counter
 	postponed prometheus.Counter
 }
 
@@ -22,6 +23,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name:    "switchboard_event_to_decision_seconds",
 			Help:    "Time from receiving an event to its stored decision.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		}),
+		broken: f.NewCounter(prometheus.CounterOpts{
+			Name: "switchboard_breaker_held_back_total", Help: "Runs of rules that the circuit breaker held back: their subject had too many actions in an hour.",
 		}),
 		postponed: f.NewCounter(prometheus.CounterOpts{
 			Name: "switchboard_events_postponed_total",

@@ -53,6 +53,7 @@ const (
 	HeldByOnce     = "once"     // it matched, and ran already for this conversation or contact
 	HeldByCooldown = "cooldown" // it matched, and ran for this conversation or contact not long ago
 	HeldByLimit    = "limit"    // it matched, and ran as often as it may for now
+	HeldByBreaker  = "breaker"  // it matched, and there were as many actions on the subject as there may be in an hour
 	HeldByShadow   = "shadow"   // state: shadow; it would have run, or the reason says what would have held it
 )
 

@@ -43,6 +43,9 @@ func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
 	}
 	d.Rules = make([]Outcome, 0, len(listening))
 	e, err := newEvaluation(ctx, &in)
+	if e != nil {
+		e.breakerRuns = rs.breaker
+	}
 	for _, r := range listening {
 		d.Rules = append(d.Rules, Outcome{Rule: r.name, File: r.file, Line: r.line})
 		o := &d.Rules[len(d.Rules)-1]
@@ -146,6 +149,7 @@ func (rs *Ruleset) matched(e *evaluation, r *rule, o *Outcome) error {
 		return nil
 	}
 	o.Verdict, o.Actions, o.Stop, o.Remember = Ran, planned, r.stop, quotas
+	e.planned += len(planned)
 	return nil
 }
 

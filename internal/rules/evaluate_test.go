@@ -139,7 +139,10 @@ func TestEvaluate_decision(t *testing.T) {
 	if len(kinds) != 3 || kinds[0] != want || !strings.Contains(kinds[2], `By first: 1 \u0026lt; 2`) && !strings.Contains(kinds[2], `By first: 1 &lt; 2`) {
 		t.Errorf("%v", kinds)
 	}
-	if got, want := first.Remember, []Quota{{Key: "part/conversation/215470000000123/37350000002", Runs: 1}}; !slices.Equal(got, want) {
+	if got, want := first.Remember, []Quota{
+		{Key: "part/conversation/215470000000123/37350000002", Runs: 1},
+		{Key: "breaker/conversation/215470000000123", Runs: 100, Per: time.Hour, Keep: time.Hour, Count: 3, Shared: true},
+	}; !slices.Equal(got, want) {
 		t.Errorf("remember %v, want %v", got, want)
 	}
 	shadow := outcome(t, d, "second")

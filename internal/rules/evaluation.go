@@ -12,9 +12,11 @@ import (
 // for, and the little that one expression needs while it runs. It belongs to one call of
 // Evaluate and to one goroutine; that is also why it may hold the call's context.
 type evaluation struct {
-	ctx     context.Context
-	in      *Input
-	lookups lookups
+	breakerRuns int // actions on a subject in an hour
+	planned     int // actions, so far
+	ctx         context.Context
+	in          *Input
+	lookups     lookups
 
 	item  object   // data.item of the payload
 	topic []string // the words of the topic

@@ -142,7 +142,7 @@ func TestEvaluate_limit(t *testing.T) {
 			t.Errorf("step %d:\ngot  %s\nwant %s", i, got, s.want)
 		}
 	}
-	if len(f.state) != 8 { // a part for each of the seven runs, and the window
+	if len(f.state) != 11 { // a part for each of the seven runs, the window, and the breaker of three conversations
 		t.Errorf("the limit is %d entries: %v", len(f.state), f.state)
 	}
 }
@@ -258,5 +258,41 @@ func TestRuleset_Paused(t *testing.T) {
 	}
 	if info := rs.Rules()[2]; info.Cooldown != "" || info.Limit != "" {
 		t.Errorf("%+v", info)
+	}
+}
+
+// The circuit breaker counts the actions of all rules on a subject, those on the same event
+// included.
+func TestEvaluate_I9_breaker(t *testing.T) {
+	rs := mustParse(t, "version: 1\nsettings: {breaker: 5}\nrules:\n"+
+		"  - {name: two, when: '*', from: any, then: [close, open]}\n"+
+		"  - {name: three, when: '*', from: any, then: [close, open, close]}\n"+
+		"  - {name: one, when: '*', from: any, then: [close]}\n")
+	state := memory{}
+	at := func(after time.Duration, edit func(object)) string {
+		in := input(t, conversationCreated)
+		in.Event = edited(t, conversationCreated, func(_, item object) { edit(item) })
+		in.Now, in.State = in.Now.Add(after), state
+		d := evaluate(t, rs, in)
+		state.remember(t, d)
+		var words []string
+		for _, o := range d.Rules {
+			words = append(words, string(o.Verdict)+strings.TrimPrefix(" "+o.HeldBy, " "))
+		}
+		return strings.Join(words, " ")
+	}
+	for i, s := range []struct {
+		after time.Duration
+		edit  func(object)
+		want  string
+	}{
+		{0, same, "ran ran held_backbreaker"},
+		{time.Minute, same, "held_backbreaker held_backbreaker held_backbreaker"},
+		{time.Minute, otherConversation, "ran ran held_backbreaker"},
+		{time.Hour, same, "ran ran held_backbreaker"},
+	} {
+		if got := at(s.after, s.edit); got != s.want {
+			t.Errorf("step %d: %s, want %s", i, got, s.want)
+		}
 	}
 }

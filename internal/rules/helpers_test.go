@@ -131,17 +131,18 @@ func (m memory) remember(t testing.TB, d *Decision) {
 	t.Helper()
 	for _, o := range d.Rules {
 		for _, q := range o.Remember {
-			was := m[o.Rule+" "+q.Key]
-			now := Memory{Runs: was.Runs + 1, Since: was.Since, Until: was.Until}
+			key := q.Owner(o.Rule) + " " + q.Key
+			was := m[key]
+			now := Memory{Runs: was.Runs + q.size(), Since: was.Since, Until: was.Until}
 			if over := q.Per > 0 && (!d.At.Before(was.Since.Add(q.Per)) || !was.Until.IsZero() && !d.At.Before(was.Until)); over || was.Runs == 0 {
-				now = Memory{Runs: 1, Since: d.At}
+				now = Memory{Runs: q.size(), Since: d.At}
 				if q.Keep > 0 {
 					now.Until = d.At.Add(q.Keep)
 				}
-			} else if was.Runs >= q.Runs {
+			} else if now.Runs > q.Runs {
 				t.Errorf("%s ran although its quota %+v was used up: %+v", o.Rule, q, was)
 			}
-			m[o.Rule+" "+q.Key] = now
+			m[key] = now
 		}
 	}
 }

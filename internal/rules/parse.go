@@ -25,6 +25,7 @@ type loader struct {
 	admin    string
 	adminAt  string // the file that says it
 	counters []actions.CounterSpec
+	breaker  int               // 0: not said
 	names    map[string]string // of rules: where each is
 	rules    []*rule
 	refused  map[*yaml.Node]bool // nodes about which enough was said
@@ -73,7 +74,11 @@ func Parse(files []Source) (*Ruleset, []diag.Problem) {
 	if diag.HasErrors(p.problems) {
 		return nil, p.problems
 	}
-	return newRuleset(files, p.rules, p.admin, p.counters), p.problems
+	rs := newRuleset(files, p.rules, p.admin, p.counters)
+	if p.breaker > 0 {
+		rs.breaker = p.breaker
+	}
+	return rs, p.problems
 }
 
 // topLevel reads the keys of a file.
@@ -114,8 +119,23 @@ func (p *loader) readSettings(n *yaml.Node) {
 			}
 			p.admin, p.adminAt = admin, p.file.name
 		},
+		"breaker":  p.readBreaker,
 		"counters": p.readCounters,
-	}, []string{"breaker", "calendars"})
+	}, []string{"calendars"})
+}
+
+// readBreaker reads settings.breaker: how many actions a subject may have in an hour. There is no
+// way to switch it off.
+func (p *loader) readBreaker(n *yaml.Node) {
+	v, err := strconv.Atoi(n.Value)
+	switch {
+	case n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < 1 || v > mostRuns:
+		p.Problem(n, "rules/wrong-value", "the default is "+strconv.Itoa(defaultBreaker), "the breaker is a number of actions in an hour, from 1 to %d", mostRuns)
+	case p.breaker != 0 && p.breaker != v:
+		p.Problem(n, "rules/repeated-key", "", "settings.breaker is already set to %d", p.breaker)
+	default:
+		p.breaker = v
+	}
 }
 
 var listName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)

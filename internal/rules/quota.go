@@ -23,7 +23,23 @@ type Quota struct {
 	Per  time.Duration `json:"per,omitempty"`
 	// Keep is how long after its beginning a window must be remembered; 0 is for ever.
 	Keep time.Duration `json:"keep,omitempty"`
+	// Count is what one run counts for; 0 is 1.
+	Count int `json:"count,omitempty"`
+	// Shared says that all rules count together, not each by itself.
+	Shared bool `json:"shared,omitempty"`
 }
+
+// Owner is the name under which the runs of a rule are counted: its own, or none when all rules
+// count together.
+func (q Quota) Owner(rule string) string {
+	if q.Shared {
+		return ""
+	}
+	return rule
+}
+
+// size is what one run counts for.
+func (q Quota) size() int { return max(q.Count, 1) }
 
 // Memory is what a rule remembers of a key: how often it ran with it since when, and when that
 // is forgotten (zero: never). The zero value is a key that it never ran with.
@@ -38,18 +54,24 @@ type Memory struct {
 // may be forgotten counts as forgotten, whether it is or not: the decision must not depend on
 // when somebody tidies up.
 func (q Quota) spent(m Memory, now time.Time) (until time.Time, spent bool) {
-	if m.Runs < q.Runs {
+	if m.Runs+q.size() <= q.Runs {
 		return time.Time{}, false
 	}
 	if q.Per == 0 {
 		return time.Time{}, true
 	}
-	until = m.Since.Add(q.Per)
-	if !m.Until.IsZero() && m.Until.Before(until) {
-		until = m.Until
-	}
-	return until, now.Before(until)
+	return q.end(m), !q.over(m, now)
 }
+
+// end is when the window of a quota with windows is over.
+func (q Quota) end(m Memory) time.Time {
+	if end := m.Since.Add(q.Per); m.Until.IsZero() || end.Before(m.Until) {
+		return end
+	}
+	return m.Until
+}
+
+func (q Quota) over(m Memory, now time.Time) bool { return !now.Before(q.end(m)) }
 
 // quotas are what a run of the rule on this event would use, in the order in which they are
 // asked. A key begins with the name of what holds the rule back when the quota is used up.
@@ -75,7 +97,21 @@ func (e *evaluation) quotas(r *rule) ([]Quota, error) {
 	if r.limit.runs > 0 {
 		list = append(list, r.limit.quota())
 	}
-	return list, nil
+	return append(list, e.breaker(len(r.actions))), nil
+}
+
+// The circuit breaker counts the actions on a subject, whichever rule plans them: should rules
+// feed each other in a way that nothing else stops, it does (I9).
+const (
+	defaultBreaker = 100
+	breakerWindow  = time.Hour
+)
+
+func (e *evaluation) breaker(actions int) Quota {
+	return Quota{
+		Key: HeldByBreaker + "/" + e.in.Event.Subject, Runs: e.breakerRuns, Per: breakerWindow, Keep: breakerWindow,
+		Count: actions, Shared: true,
+	}
 }
 
 // scope is the key under which a rule counts conversations or contacts.
@@ -106,9 +142,15 @@ func (e *evaluation) held(r *rule, quotas []Quota) (h hold, held bool, err error
 		return hold{}, false, nil
 	}
 	for _, q := range quotas {
-		m, err := e.in.State.Recall(e.ctx, r.name, q.Key)
+		m, err := e.in.State.Recall(e.ctx, q.Owner(r.name), q.Key)
 		if err != nil {
 			return hold{}, false, &LookupError{What: "state of rule " + r.name, Err: err}
+		}
+		if q.Shared && e.planned > 0 { // by rules before it, on this event
+			if q.over(m, e.in.Now) {
+				m = Memory{Since: e.in.Now}
+			}
+			m.Runs += e.planned
 		}
 		if until, spent := q.spent(m, e.in.Now); spent {
 			by, _, _ := strings.Cut(q.Key, "/")
@@ -127,6 +169,9 @@ func (r *rule) heldBecause(by string, m Memory, until time.Time) string {
 		return "it ran already for this " + r.onceFor
 	case HeldByCooldown:
 		return "it ran for this " + r.cooldown.per + " at " + stamp(m.Since) + " and cools down until " + stamp(until)
+	}
+	if by == HeldByBreaker {
+		return "circuit breaker: " + strconv.Itoa(m.Runs) + " actions on it since " + stamp(m.Since) + "; nothing more is done until " + stamp(until)
 	}
 	times := " times"
 	if m.Runs == 1 {

@@ -19,10 +19,11 @@ type Ruleset struct {
 	// for the rules that do not.
 	byTopic  map[string][]*rule
 	counters []actions.CounterSpec
+	breaker  int // actions on a subject in an hour
 }
 
 func newRuleset(files []Source, rules []*rule, admin string, counters []actions.CounterSpec) *Ruleset {
-	rs := &Ruleset{hash: hashOf(files), admin: admin, counters: counters, rules: rules, byTopic: map[string][]*rule{}}
+	rs := &Ruleset{hash: hashOf(files), admin: admin, counters: counters, breaker: defaultBreaker, rules: rules, byTopic: map[string][]*rule{}}
 	topics := event.Topics()
 	for _, r := range rules {
 		for _, p := range r.topics {

@@ -15,6 +15,9 @@ type Quota struct {
 	Runs int
 	Per  time.Duration
 	Keep time.Duration
+	// Count is what one run counts for, 1 if 0; Shared says that all rules count together.
+	Count  int
+	Shared bool
 }
 
 // Memory is what a rule remembers of a key: how often it ran with it since when, and when that
@@ -72,6 +75,9 @@ func (s *Store) Limits(ctx context.Context) ([]Limit, error) {
 // with ErrRemembered when the window is full: whoever decided on the run did not see the runs
 // that others have stored since.
 func (t *tx) remember(c Claim, rule string, q Quota, seq int64, now time.Time) error {
+	if q.Shared {
+		rule = ""
+	}
 	if q.Per > 0 {
 		if _, err := t.exec(`
 			DELETE FROM remembered WHERE workspace = $1 AND rule = $2 AND key = $3
@@ -85,10 +91,10 @@ func (t *tx) remember(c Claim, rule string, q Quota, seq int64, now time.Time) e
 		until = now.Add(q.Keep)
 	}
 	n, err := t.exec(`
-		INSERT INTO remembered (workspace, rule, key, seq, at, runs, until) VALUES ($1, $2, $3, $4, $5, 1, $6)
-		ON CONFLICT (workspace, rule, key) DO UPDATE SET runs = remembered.runs + 1, seq = excluded.seq
-		WHERE remembered.runs < $7`,
-		c.Workspace, rule, q.Key, seq, micros(now), micros(until), q.Runs)
+		INSERT INTO remembered (workspace, rule, key, seq, at, runs, until) VALUES ($1, $2, $3, $4, $5, $8, $6)
+		ON CONFLICT (workspace, rule, key) DO UPDATE SET runs = remembered.runs + excluded.runs, seq = excluded.seq
+		WHERE remembered.runs + excluded.runs <= $7`,
+		c.Workspace, rule, q.Key, seq, micros(now), micros(until), q.Runs, max(q.Count, 1))
 	if err != nil {
 		return err
 	}
