@@ -34,7 +34,8 @@ type Verdict string
 const (
 	// Ran: the rule matched and its actions are planned.
 	Ran Verdict = "ran"
-	// DidNotMatch: somebody else acted than the rule listens to, or a condition is false.
+	// DidNotMatch: somebody else acted than the rule listens to, it applies at another time
+	// (during, outside), or a condition is false.
 	DidNotMatch Verdict = "did_not_match"
 	// HeldBack: the rule was not to run now; Outcome.HeldBy says what held it.
 	HeldBack Verdict = "held_back"

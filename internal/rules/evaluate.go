@@ -113,6 +113,10 @@ func (rs *Ruleset) decide(e *evaluation, r *rule, o *Outcome) error {
 		o.Verdict, o.Reason = DidNotMatch, reason
 		return nil
 	}
+	if reason := r.closedFor(e.in.Now); reason != "" {
+		o.Verdict, o.Reason = DidNotMatch, reason
+		return nil
+	}
 	ok, reason := r.condition.holds(e)
 	if o.Reason = reason; !ok {
 		o.Verdict = DidNotMatch

@@ -147,14 +147,7 @@ func isCallee(root, node ast.Node) bool {
 	return found
 }
 
-// laterFunctions are those that later versions bring.
-var laterFunctions = []string{"open"}
-
 func (x *expression) unknownName(where span, name string, called bool) {
-	if called && slices.Contains(laterFunctions, name) {
-		x.report(where, "rules/not-supported-yet", "", "the function %s() is not supported yet", name)
-		return
-	}
 	if called {
 		known := make([]string, 0, len(functions)+len(builtins)+len(loopNames))
 		for f := range functions {

@@ -75,7 +75,7 @@ func (p *loader) readCooldown(n *yaml.Node) cooldown {
 			}
 		},
 	}, nil)
-	if !hasKey(n, "for") {
+	if valueBehind(n, "for") == nil {
 		p.missingKey(n, "the cooldown", "for")
 	}
 	return c
@@ -93,7 +93,7 @@ func (p *loader) readLimit(n *yaml.Node) limit {
 		"per":  func(n *yaml.Node) { l.per, l.written = p.readWindow(n, "the time of a limit") },
 	}, nil)
 	for _, name := range []string{"runs", "per"} {
-		if !hasKey(n, name) {
+		if valueBehind(n, name) == nil {
 			p.missingKey(n, "the limit", name)
 		}
 	}

@@ -24,6 +24,7 @@ var functions map[string]function
 
 func init() {
 	since := types.TypeOf(func(time.Time) float64 { return 0 })
+	isOpen := types.TypeOf(func(string) bool { return false })
 	anyOf := types.TypeOf(func(...string) bool { return false })
 	functions = map[string]function{
 		"now": {
@@ -40,6 +41,7 @@ func init() {
 		"hours_since":   {typ: since, compile: compileSince(time.Hour)},
 		"days_since":    {typ: since, compile: compileSince(24 * time.Hour)},
 		"has_tag":       {typ: anyOf, compile: asValue(compileHasTag), test: compileHasTag},
+		"open":          {typ: isOpen, compile: asValue(compileOpen), test: compileOpen},
 		"mentions":      {typ: anyOf, compile: asValue(compileMentions), test: compileMentions},
 	}
 	for _, s := range searches {

@@ -22,6 +22,9 @@ type loader struct {
 	config   *conf.Config
 	lists    map[string]*list
 
+	calendars map[string]*hours
+	holidays  []Source // the files that calendars name
+
 	admin    string
 	adminAt  string // the file that says it
 	counters []actions.CounterSpec
@@ -43,9 +46,12 @@ type parsedFile struct {
 
 // Parse compiles rules files. Rules keep the order of the files, and within a file that of
 // the text; names must be unique over all files. The ruleset is nil when any problem is an
-// error; every problem is reported, not only the first.
+// error; every problem is reported, not only the first. Holidays are read from the folder of
+// the file that names them.
 func Parse(files []Source) (*Ruleset, []diag.Problem) {
-	p := &loader{lists: map[string]*list{}, names: map[string]string{}, refused: map[*yaml.Node]bool{}}
+	p := &loader{
+		lists: map[string]*list{}, calendars: map[string]*hours{}, names: map[string]string{}, refused: map[*yaml.Node]bool{},
+	}
 	var parsed []*parsedFile
 	for _, src := range files {
 		if text, ok := p.readable(src); ok {
@@ -54,7 +60,7 @@ func Parse(files []Source) (*Ruleset, []diag.Problem) {
 			}
 		}
 	}
-	// Lists may stand behind the rules that use them, or in another file.
+	// Lists and calendars may stand behind the rules that use them, or in another file.
 	for _, f := range parsed {
 		p.file = f.file
 		p.readLists(f.lists)
@@ -74,7 +80,7 @@ func Parse(files []Source) (*Ruleset, []diag.Problem) {
 	if diag.HasErrors(p.problems) {
 		return nil, p.problems
 	}
-	rs := newRuleset(files, p.rules, p.admin, p.counters)
+	rs := newRuleset(slices.Concat(files, p.holidays), p.rules, p.admin, p.counters)
 	if p.breaker > 0 {
 		rs.breaker = p.breaker
 	}
@@ -119,9 +125,10 @@ func (p *loader) readSettings(n *yaml.Node) {
 			}
 			p.admin, p.adminAt = admin, p.file.name
 		},
-		"breaker":  p.readBreaker,
-		"counters": p.readCounters,
-	}, []string{"calendars"})
+		"breaker":   p.readBreaker,
+		"calendars": p.readCalendars,
+		"counters":  p.readCounters,
+	}, nil)
 }
 
 // readBreaker reads settings.breaker: how many actions a subject may have in an hour. There is no

@@ -24,6 +24,8 @@ type rule struct {
 	onceFor   string // conversation, contact or ""
 	cooldown  cooldown
 	limit     limit
+	during    *hours // nil for any time
+	outside   *hours
 	stop      bool
 	topics    []topicPattern
 	condition condition
@@ -52,7 +54,7 @@ const (
 
 // laterKeys are the keys of rules that later versions bring.
 var laterKeys = []string{
-	"after", "cancel_on", "during", "every", "hours", "if_late", "outside", "restart", "search",
+	"after", "cancel_on", "every", "hours", "if_late", "restart", "search",
 }
 
 func (p *loader) readRules(n *yaml.Node) {
@@ -78,7 +80,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		return nil
 	}
 	has := map[string]bool{}
-	var once, cooldown *yaml.Node
+	var once, cooldown, outside *yaml.Node
 	key := func(name string, read func(*yaml.Node)) func(*yaml.Node) {
 		return func(n *yaml.Node) {
 			has[name] = true
@@ -97,28 +99,24 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		"cooldown": func(n *yaml.Node) { cooldown = n; r.cooldown = p.readCooldown(n) },
 		"limit":    func(n *yaml.Node) { r.limit = p.readLimit(n) },
 		"state":    func(n *yaml.Node) { r.state, _ = p.choice(n, stateLive, stateShadow, stateOff) },
+		"during":   func(n *yaml.Node) { r.during = p.readCalendarName(n) },
+		"outside":  func(n *yaml.Node) { r.outside = p.readCalendarName(n); outside = n },
 		"because":  func(n *yaml.Node) { r.because, _ = p.word(n, "a text that says why") },
 		"from": func(n *yaml.Node) {
 			r.from, _ = p.choice(n, fromCustomer, fromTeammate, fromBot, fromHuman, fromAny)
 		},
 	}, laterKeys)
 	for _, name := range []string{"name", "when", "then"} {
-		insteadOf := name == "when" && hasKey(n, "every")
+		insteadOf := name == "when" && valueBehind(n, "every") != nil
 		if !has[name] && !insteadOf {
 			p.missingKey(n, "the rule", name)
 		}
 	}
+	if r.during != nil && r.during == r.outside {
+		p.Problem(outside, "rules/never", "", "the rule never applies: it is both during and outside %s", r.during.name)
+	}
 	p.checkSubjects(r, once, cooldown)
 	return r
-}
-
-func hasKey(n *yaml.Node, name string) bool {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return true
-		}
-	}
-	return false
 }
 
 // missingKey reports a missing key at the mapping's first key.

@@ -40,7 +40,7 @@ func newRuleset(files []Source, rules []*rule, admin string, counters []actions.
 	return rs
 }
 
-// hashOf identifies the texts of the files, in their order.
+// hashOf identifies the texts of the files, in their order, those of holidays behind them.
 func hashOf(files []Source) string {
 	h := sha256.New()
 	for _, f := range files {
@@ -107,6 +107,8 @@ type Info struct {
 	Cooldown string   `json:"cooldown,omitempty"` // such as "1h per conversation"
 	Limit    string   `json:"limit,omitempty"`    // such as "50 per 1h"
 	Because  string   `json:"because,omitempty"`
+	During   string   `json:"during,omitempty"`  // a calendar
+	Outside  string   `json:"outside,omitempty"` // a calendar
 	Stop     bool     `json:"stop,omitempty"`
 	Actions  []string `json:"actions"` // in a few words each
 }
@@ -124,6 +126,12 @@ func (r *rule) info() Info {
 	info := Info{
 		Name: r.name, File: r.file, Line: r.line, State: r.state, From: r.from,
 		Once: r.onceFor, Cooldown: r.cooldown.String(), Limit: r.limit.String(), Because: r.because, Stop: r.stop,
+	}
+	if r.during != nil {
+		info.During = r.during.name
+	}
+	if r.outside != nil {
+		info.Outside = r.outside.name
 	}
 	for _, p := range r.topics {
 		info.When = append(info.When, p.text)
