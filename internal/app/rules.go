@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,8 +32,9 @@ type ruleLoader struct {
 	loadedAt atomic.Pointer[time.Time]
 	rejected atomic.Pointer[[]diag.Problem]
 
-	mu     sync.Mutex // one reload at a time
-	loaded string     // fingerprint of the files, taken before they were read
+	mu      sync.Mutex // one reload at a time
+	watched []string   // paths, and the holiday files that the rules there name
+	loaded  string     // fingerprint of what is watched, taken before it was read
 
 	reloads   *prometheus.CounterVec
 	succeeded prometheus.Gauge
@@ -57,7 +59,6 @@ func newRuleLoader(paths []string, lacking func(*rules.Ruleset) []diag.Problem, 
 	for _, result := range []string{"loaded", "unchanged", "rejected"} {
 		l.reloads.WithLabelValues(result)
 	}
-	l.loaded = fingerprint(paths)
 	rs, problems := l.load()
 	if rs == nil {
 		return nil, &RulesError{Problems: problems}
@@ -69,6 +70,10 @@ func newRuleLoader(paths []string, lacking func(*rules.Ruleset) []diag.Problem, 
 
 // load reads the files; the ruleset is nil when it cannot be used.
 func (l *ruleLoader) load() (*rules.Ruleset, []diag.Problem) {
+	l.loaded = fingerprint(l.paths) // before the files are asked for holidays
+	holidays := rules.HolidayFiles(l.paths)
+	l.watched = slices.Concat(l.paths, holidays)
+	l.loaded += fingerprint(holidays)
 	rs, problems := rules.Load(l.paths)
 	if rs == nil {
 		return nil, problems
@@ -96,7 +101,6 @@ func (l *ruleLoader) use(rs *rules.Ruleset) {
 func (l *ruleLoader) reload() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.loaded = fingerprint(l.paths)
 	rs, problems := l.load()
 	if rs == nil {
 		l.rejected.Store(&problems)
@@ -143,18 +147,20 @@ func (l *ruleLoader) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now := fingerprint(l.paths)
-		if now == before && l.changed(now) {
+		now, changed := l.look()
+		if now == before && changed {
 			_ = l.reload() // it has logged what is wrong
 		}
 		before = now
 	}
 }
 
-func (l *ruleLoader) changed(now string) bool {
+// look takes the fingerprint of the files as they are now.
+func (l *ruleLoader) look() (now string, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return now != l.loaded
+	now = fingerprint(l.watched)
+	return now, now != l.loaded
 }
 
 // fingerprint changes when any of the files does.
