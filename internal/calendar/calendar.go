@@ -171,7 +171,7 @@ func (k *clock) setOffset(sec int64) {
 	if !to.IsZero() {
 		k.to = to.Unix()
 	}
-	if sec >= k.to {
+	if sec < k.from || sec >= k.to {
 		// The library takes every year for 365 days, so on the last day of a leap year the
 		// bounds are those of the day before. No zone changes at other times than whole quarters
 		// of an hour then.

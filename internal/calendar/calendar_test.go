@@ -140,6 +140,9 @@ func TestCalendar_that_never_opens_ends(t *testing.T) {
 	if got, opens, ok := again.Next(now); !ok || !opens || !got.Equal(at(t, "2051-01-01T00:00:00Z")) {
 		t.Errorf("it opens at %s", got)
 	}
+	if span := again.At(at(t, "2040-06-01T00:00:00Z")); !span.From.Equal(at(t, "2026-11-01T00:00:00Z")) {
+		t.Errorf("it is closed since %s", span.From)
+	}
 	rare := opening{zone: "Europe/Dublin", open: [][2]string{{"sun", "01:15-01:45"}}}.calendar(t)
 	if got, _, ok := rare.Next(at(t, "2026-03-22T02:00:00Z")); !ok || !got.Equal(at(t, "2026-04-05T00:15:00Z")) {
 		t.Errorf("after the Sunday without the hour it opens at %s", got)
