@@ -45,8 +45,8 @@ type op struct {
 const (
 	mostIntake = 16
 	mostOthers = 64
-	otherCost  = 4 // events that one of the others is worth
-	otherTurn  = 4 // every which transaction has one of them at least
+	otherCost  = 8 // events that one of the others is worth
+	otherTurn  = 8 // every which transaction has one of them at least
 	lineLength = 1024
 )
 
