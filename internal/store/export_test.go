@@ -63,6 +63,20 @@ func segmentsOf(s *Store) (list [][]byte) {
 	return list
 }
 
+// InFlightAboutPlan is how SQLite looks for actions in flight, a step a line.
+func InFlightAboutPlan(s *Store) (steps []string) {
+	rows, err := s.query(context.Background(), "EXPLAIN QUERY PLAN "+inFlightAbout, "ws", "%x%")
+	must(err)
+	must(eachRow(rows, func(r *sql.Rows) error {
+		var id, parent, unused int
+		var step string
+		err := r.Scan(&id, &parent, &unused, &step)
+		steps = append(steps, step)
+		return err
+	}))
+	return steps
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)

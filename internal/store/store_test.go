@@ -557,6 +557,59 @@ func TestActions(t *testing.T) {
 	})
 }
 
+// TestInFlightAbout_I9 shows what counts as under way, and that what waits is not looked through:
+// contacts have the most events of all, and there may be a long queue.
+func TestInFlightAbout_I9(t *testing.T) {
+	s := open(t)
+	inFlight := func() bool {
+		t.Helper()
+		found, err := s.InFlightAbout(t.Context(), "ws", "nobody", "c9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	put(t, s, "n1", "conversation/1")
+	c := claimOne(t, s, store.LaneEvents, start)
+	run := store.Run{Rule: "r", Actions: []store.PlannedAction{{Kind: "contact", Params: json.RawMessage(`{"contact":"c9"}`)}}}
+	if err := s.SaveDecision(t.Context(), c, store.Decision{Seq: 1, At: start, Trace: json.RawMessage(`{}`), Runs: []store.Run{run}}, true); err != nil {
+		t.Fatal(err)
+	}
+	if inFlight() {
+		t.Error("an action that only waits counts as under way")
+	}
+	c = claimOne(t, s, store.LaneActions, start)
+	if !inFlight() {
+		t.Error("a claimed action does not count as under way")
+	}
+	a, _, err := s.NextAction(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.BeginAttempt(t.Context(), c, a.ID, start), s.Release(t.Context(), c, start.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	if !inFlight() {
+		t.Error("an action in doubt does not count as under way")
+	}
+	if err := s.FinishAttempt(t.Context(), claimOne(t, s, store.LaneActions, start.Add(time.Hour)), store.AttemptEnd{
+		Action: a, State: store.StateDone, Touched: []string{"contact/c9"}, TouchedFrom: start, TouchedTo: start.Add(3 * time.Second),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]bool{-time.Second: false, 0: true, 3*time.Second + 900*time.Millisecond: true, 4 * time.Second: false} {
+		if got, err := s.Touched(t.Context(), "ws", "contact/c9", start.Add(after)); err != nil || got != want {
+			t.Errorf("touched %s after = %v, %v; want %v", after, got, err, want)
+		}
+	}
+	for _, step := range store.InFlightAboutPlan(s) {
+		whole := strings.Contains(step, "SCAN") || strings.Contains(step, "actions_open (workspace=?)")
+		if whole {
+			t.Errorf("it looks through all that waits: %s", step)
+		}
+	}
+}
+
 func TestPrune(t *testing.T) {
 	s := open(t)
 	put(t, s, "old", "conversation/1")

@@ -58,6 +58,8 @@ CREATE TABLE lanes (
     PRIMARY KEY (lane, workspace, subject)
 ) WITHOUT ROWID;
 CREATE INDEX lanes_visible ON lanes (lane, visible_at);
+-- The few subjects whose actions are being worked on, among the many that may wait.
+CREATE INDEX lanes_acting ON lanes (workspace) WHERE lane = 2 AND fence <> 0;
 
 -- What the rules decided on an event, and the facts that were looked up for it.
 CREATE TABLE decisions (
@@ -102,6 +104,7 @@ CREATE TABLE actions (
     detail       TEXT    NOT NULL
 );
 CREATE INDEX actions_open ON actions (workspace, subject, id) WHERE state IN ('planned', 'attempting');
+CREATE INDEX actions_attempting ON actions (workspace) WHERE state = 'attempting';
 CREATE INDEX actions_unhappy ON actions (state, id) WHERE state IN ('dead', 'parked', 'held');
 CREATE INDEX actions_run ON actions (run);
 CREATE INDEX actions_seq ON actions (seq);
