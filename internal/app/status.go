@@ -131,5 +131,5 @@ func (a *App) deleteSome(ctx context.Context) (more bool) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.log.ErrorContext(ctx, "cannot delete what is old", "err", err)
 	}
-	return over == chunk || old == chunk
+	return over >= chunk || old >= chunk
 }

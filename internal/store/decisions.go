@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -133,16 +134,23 @@ func (s *Store) Touched(ctx context.Context, workspace, subject string, at time.
 // that waits. The literals let SQLite see that its partial indexes fit.
 const inFlightAbout = `
 	SELECT 1 FROM lanes l JOIN actions a ON a.workspace = l.workspace AND a.subject = l.subject
-	WHERE l.workspace = $1 AND l.lane = 2 AND l.fence <> 0 AND a.state IN ('planned', 'attempting') AND a.params LIKE $2
+	WHERE l.workspace = $1 AND l.lane = 2 AND l.fence <> 0 AND a.state IN ('planned', 'attempting') AND a.params LIKE $2 ESCAPE '!'
 	UNION ALL
-	SELECT 1 FROM actions WHERE workspace = $1 AND state = 'attempting' AND params LIKE $2
+	SELECT 1 FROM actions WHERE workspace = $1 AND state = 'attempting' AND params LIKE $2 ESCAPE '!'
 	LIMIT 1`
+
+// likeLiterally takes their meaning from the wildcards of LIKE.
+var likeLiterally = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // InFlightAbout tells whether an action is being worked on, or is in doubt, whose parameters
 // name one of these ids.
 func (s *Store) InFlightAbout(ctx context.Context, workspace string, ids ...string) (bool, error) {
 	for _, id := range ids {
-		found, err := s.exists(ctx, inFlightAbout, workspace, `%"`+id+`"%`)
+		quoted, err := json.Marshal(id) // as it stands in the parameters
+		if err != nil {
+			return false, fmt.Errorf("look for actions in flight: %w", err)
+		}
+		found, err := s.exists(ctx, inFlightAbout, workspace, "%"+likeLiterally.Replace(string(quoted))+"%")
 		if err != nil || found {
 			return found, err
 		}

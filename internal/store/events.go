@@ -256,7 +256,7 @@ func (s *Store) segment(ctx context.Context, id int64) ([]event.Event, error) {
 // to the first that is too young.
 func (s *Store) Prune(ctx context.Context, before time.Time, n int) (deleted int64, err error) {
 	for cursor := int64(0); deleted < int64(n); {
-		old, last, err := s.oldEvents(ctx, cursor, before, n)
+		old, last, err := s.oldEvents(ctx, cursor, before, n-int(deleted))
 		if err != nil {
 			return deleted, fmt.Errorf("prune events: %w", err)
 		}
@@ -333,10 +333,6 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error)
 			if err := t.shrinkSegment(segment); err != nil {
 				return err
 			}
-		}
-		// Notifications come within hours or not at all.
-		if _, err := t.exec("DELETE FROM touches WHERE to_at < $1", micros(time.Now().Add(-24*time.Hour))); err != nil {
-			return err
 		}
 		// Give the pages back to the file system, or the file would stay as large as it ever was.
 		_, err := t.exec("PRAGMA incremental_vacuum(1000)")

@@ -104,15 +104,26 @@ func (t *tx) remember(c Claim, rule string, q Quota, seq int64, now time.Time) e
 	return nil
 }
 
-// Forget deletes up to n windows that are of no interest any more, and tells how many it
-// deleted. What is remembered for ever stays. Decisions do not depend on it: a window that may
+// keepTouches is how long it is known when a call of ours changed something: notifications of
+// it come within hours or not at all.
+const keepTouches = 24 * time.Hour
+
+// Forget deletes up to n windows that are of no interest any more, and as many touches, and
+// tells how many of the more numerous it deleted. What is remembered for ever stays. Decisions do not depend on it: a window that may
 // be forgotten counts as forgotten.
 func (s *Store) Forget(ctx context.Context, now time.Time, n int) (int64, error) {
 	var deleted int64
-	err := s.writer.do(ctx, func(t *tx) (err error) {
-		deleted, err = t.exec(`
+	err := s.writer.do(ctx, func(t *tx) error {
+		windows, err := t.exec(`
 			DELETE FROM remembered WHERE (workspace, rule, key) IN (
 				SELECT workspace, rule, key FROM remembered WHERE until > 0 AND until <= $1 ORDER BY until `+limit(n)+`)`, micros(now))
+		if err != nil {
+			return err
+		}
+		touches, err := t.exec(`
+			DELETE FROM touches WHERE (workspace, subject, to_at, action) IN (
+				SELECT workspace, subject, to_at, action FROM touches WHERE to_at <= $1 ORDER BY to_at `+limit(n)+`)`, micros(now.Add(-keepTouches)))
+		deleted = max(windows, touches)
 		return err
 	})
 	if err != nil {

@@ -571,7 +571,11 @@ func TestInFlightAbout_I9(t *testing.T) {
 	}
 	put(t, s, "n1", "conversation/1")
 	c := claimOne(t, s, store.LaneEvents, start)
-	run := store.Run{Rule: "r", Actions: []store.PlannedAction{{Kind: "contact", Params: json.RawMessage(`{"contact":"c9"}`)}}}
+	params, err := json.Marshal(map[string]string{"contact": "c9", "company_id": "R&D 100%"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := store.Run{Rule: "r", Actions: []store.PlannedAction{{Kind: "contact", Params: params}}}
 	if err := s.SaveDecision(t.Context(), c, store.Decision{Seq: 1, At: start, Trace: json.RawMessage(`{}`), Runs: []store.Run{run}}, true); err != nil {
 		t.Fatal(err)
 	}
@@ -581,6 +585,11 @@ func TestInFlightAbout_I9(t *testing.T) {
 	c = claimOne(t, s, store.LaneActions, start)
 	if !inFlight() {
 		t.Error("a claimed action does not count as under way")
+	}
+	for id, want := range map[string]bool{"R&D 100%": true, "R&D 100": false, "%": false, "c_": false} {
+		if got, err := s.InFlightAbout(t.Context(), "ws", id); err != nil || got != want {
+			t.Errorf("an action about %q is under way: %v, %v; want %v", id, got, err, want)
+		}
 	}
 	a, _, err := s.NextAction(t.Context(), c)
 	if err != nil {
@@ -647,6 +656,60 @@ func TestPrune(t *testing.T) {
 	}
 	if st, _ := s.Stats(t.Context()); st.EventsWaiting != 1 || st.ActionsWaiting != 1 {
 		t.Errorf("after pruning: %+v", st)
+	}
+}
+
+// TestI10_pruning_goes_on deletes in small steps past an event that has to stay: whoever prunes
+// asks whether there was as much to delete as he wanted, and goes on at once.
+func TestI10_pruning_goes_on(t *testing.T) {
+	s := open(t)
+	for i := range 25 {
+		put(t, s, fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
+	}
+	for range 25 {
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 50, time.Now(), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claims {
+			if c.Subject != "conversation/2" {
+				plan(t, s, c, 0, true)
+			}
+		}
+	}
+	var steps []int64
+	for range 6 {
+		n, err := s.Prune(t.Context(), start.Add(time.Hour), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, n)
+	}
+	if want := []int64{5, 5, 5, 5, 4, 0}; !slices.Equal(steps, want) {
+		t.Errorf("deleted %v, want %v", steps, want)
+	}
+}
+
+// TestForget_touches deletes them after a day, whether there are old events or not.
+func TestForget_touches(t *testing.T) {
+	s := open(t)
+	put(t, s, "n1", "conversation/1")
+	plan(t, s, claimOne(t, s, store.LaneEvents, start), 1, true)
+	c := claimOne(t, s, store.LaneActions, start)
+	a, _, err := s.NextAction(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.FinishAttempt(t.Context(), c, store.AttemptEnd{Action: a, State: store.StateDone, Touched: []string{"contact/c9"}, TouchedFrom: start, TouchedTo: start}); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range []bool{true, false} {
+		if _, err := s.Forget(t.Context(), start.Add(time.Duration(after)*25*time.Hour), 10); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Touched(t.Context(), "ws", "contact/c9", start); err != nil || got != want {
+			t.Errorf("after %d days: %v, %v; want %v", after, got, err, want)
+		}
 	}
 }
 
