@@ -143,11 +143,12 @@ type Call struct {
 
 // Result is what an action did.
 type Result struct {
-	// Parts are the ids of the conversation parts that the call made: our own work, which
-	// must not trigger rules.
+	// Parts are the ids of the conversation parts that the call made, and keys of what else it
+	// made that Intercom tells of (EventKey): our own work, which must not trigger rules.
 	Parts []string
 	// Touched are subjects that the call changed and whose notifications name no part, such as
-	// "contact/abc": what they tell of is our own work, too.
+	// "contact/abc": what they tell of is our own work, too. They come with an error as well:
+	// what has no answer may have been done.
 	Touched []string
 	// Detail says for people what was done, without customer text.
 	Detail string

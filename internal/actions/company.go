@@ -179,18 +179,16 @@ func (company) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		if err := env.Client.DetachCompany(ctx, p.Contact, string(found.ID)); err != nil && !intercom.NotFound(err) {
-			return Result{}, err
+		if err = env.Client.DetachCompany(ctx, p.Contact, string(found.ID)); intercom.NotFound(err) {
+			err = nil // it is detached
 		}
-		return p.linked("detached from company ", found.ID), nil
+		return p.linked("detached from company ", found.ID), err
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	if err := env.Client.AttachCompany(ctx, p.Contact, string(found.ID)); err != nil {
-		return Result{}, err
-	}
-	return p.linked("attached to company ", found.ID), nil
+	err = env.Client.AttachCompany(ctx, p.Contact, string(found.ID))
+	return p.linked("attached to company ", found.ID), err
 }
 
 // linked is the result of a call that changed what a contact and a company have to do with each

@@ -243,7 +243,7 @@ func (contact) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		}
 		made, err := env.Client.CreateContactNote(ctx, p.Contact, p.Body, admin)
 		if err != nil {
-			return Result{}, err
+			return done("", p.Contact), err
 		}
 		return noteDone(&p, made.ID), nil
 	}

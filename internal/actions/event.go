@@ -3,12 +3,12 @@ package actions
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
-	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
 
@@ -115,10 +115,13 @@ func (track) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	err := env.Client.TrackEvent(ctx, intercom.TrackEventRequest{
 		Name: p.Name, Contact: intercom.ContactRef{ID: p.Contact}, CreatedAt: time.Unix(p.At, 0), Metadata: p.Metadata,
 	})
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Detail: "recorded event " + short(p.Name, 80), Touched: []string{event.KindContact + "/" + p.Contact}}, nil
+	return Result{Detail: "recorded event " + short(p.Name, 80), Parts: []string{EventKey(p.Contact, p.Name, p.At)}}, err
+}
+
+// EventKey names an event of a contact among what our calls made. Intercom keeps one of the same
+// contact, name and second, so the key is exact.
+func EventKey(contact, name string, at int64) string {
+	return fmt.Sprintf("event/%s/%d/%s", contact, at, name)
 }
 
 func (track) describe(params json.RawMessage) string {

@@ -194,7 +194,7 @@ func (tag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	}
 	for _, name := range p.Tags {
 		if err := putTag(ctx, env, on, name); err != nil {
-			return Result{}, err
+			return Result{Touched: p.touched(c)}, err
 		}
 	}
 	return Result{Detail: describeTags("tag", c.Params), Touched: p.touched(c)}, nil

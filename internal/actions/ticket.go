@@ -230,7 +230,7 @@ func (ticket) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	}
 	part, err := env.Client.ReplyTicket(ctx, id, intercom.ReplyTicketRequest{AdminID: admin, Body: p.Body, Note: p.Do == ticketNote})
 	if err != nil {
-		return Result{}, err
+		return Result{Touched: []string{c.Subject}}, err
 	}
 	return Result{Parts: []string{string(part.ID)}, Detail: p.words(), Touched: []string{c.Subject}}, nil
 }
@@ -291,10 +291,8 @@ func setTicketState(ctx context.Context, env *Env, id, admin string, p ticketPar
 	if err != nil {
 		return Result{}, err
 	}
-	if _, err := env.Client.UpdateTicket(ctx, id, intercom.UpdateTicketRequest{AdminID: admin, StateID: string(state.ID)}); err != nil {
-		return Result{}, err
-	}
-	return Result{Detail: "ticket state set to " + state.InternalLabel, Touched: []string{event.KindTicket + "/" + id}}, nil
+	_, err = env.Client.UpdateTicket(ctx, id, intercom.UpdateTicketRequest{AdminID: admin, StateID: string(state.ID)})
+	return Result{Detail: "ticket state set to " + state.InternalLabel, Touched: []string{event.KindTicket + "/" + id}}, err
 }
 
 // stateOf finds a state of the type by its id, its labels or its category, in this order.

@@ -43,7 +43,7 @@ func (untag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 			continue
 		}
 		if err := on.take(ctx, string(known.ID)); err != nil && !intercom.NotFound(err) {
-			return Result{}, err
+			return Result{Touched: p.touched(c)}, err
 		}
 	}
 	return Result{Detail: describeTags("untag", c.Params), Touched: p.touched(c)}, nil

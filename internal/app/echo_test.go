@@ -59,3 +59,53 @@ func TestI9_what_we_change_is_ours(t *testing.T) {
 		})
 	}
 }
+
+// TestI9_what_we_changed_without_an_answer_is_ours cuts the call off after its effect: the
+// notification of it comes all the same.
+func TestI9_what_we_changed_without_an_answer_is_ours(t *testing.T) {
+	for name, tc := range map[string]struct{ action, endpoint, topic string }{
+		"tag":     {"tag: {name: Seen, on: contact}", "POST /contacts/{id}/tags", "contact.user.tag.created"},
+		"update":  {"contact: {update: {phone: '555'}}", "PUT /contacts/{id}", "contact.user.updated"},
+		"event":   {"event: seen", "POST /events", "event.created"},
+		"company": {"company: {attach: globex}", "POST /contacts/{id}/companies", "company.contact.attached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := "version: 1\nrules:\n  - {name: act, when: conversation.user.created, then: [" + tc.action + "]}\n" +
+				"  - {name: echo, when: " + tc.topic + ", then: [contact: {note: echo}]}\n"
+			inBubble(t, rules, simulator.Options{}, func(w *world) {
+				w.sim.FaultNext(simulator.Fault{Kind: simulator.ResetAfter, Endpoint: tc.endpoint})
+				contact := w.customer()
+				must(t)(w.sim.CustomerStarts(contact, "Hello"))
+				w.settle(10 * time.Minute)
+				if c, _ := w.sim.Contact(contact); len(c.Notes) > 0 {
+					t.Errorf("our own work ran the rule %d times", len(c.Notes))
+				}
+			})
+		})
+	}
+}
+
+// TestI9_an_answer_in_the_same_second_is_the_customers lets a customer answer on a ticket while
+// an action changes it: the part says who wrote.
+func TestI9_an_answer_in_the_same_second_is_the_customers(t *testing.T) {
+	const rules = `
+version: 1
+rules:
+  - name: act
+    when: ticket.created
+    then: [ticket: {state: in_progress}]
+  - name: answer
+    when: ticket.contact.replied
+    then: [contact: {note: answered}]
+`
+	inBubble(t, rules, simulator.Options{}, func(w *world) {
+		contact := w.customer()
+		id := must(t)(w.sim.CustomerOpensTicket(contact, w.sim.TicketTypes()[1].ID, map[string]any{"_default_title_": "x"}))
+		time.Sleep(300 * time.Millisecond) // of the bubble's clock: the action has been done
+		must(t)(w.sim.CustomerRepliesTicket(id, "One more thing"))
+		w.settle(10 * time.Minute)
+		if c, _ := w.sim.Contact(contact); len(c.Notes) != 1 {
+			t.Errorf("the answer was noticed %d times", len(c.Notes))
+		}
+	})
+}

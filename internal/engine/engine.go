@@ -136,9 +136,13 @@ func (e *Engine) evaluate(ctx context.Context, c store.Claim, ev event.Event, la
 
 // decide makes and stores the decision on one event with one ruleset.
 func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Ruleset, ev event.Event, last bool) error {
-	own, reason, err := e.ownWork(ctx, ruleset.Admin(), ev)
-	if err != nil {
-		return err
+	var own bool
+	var reason string
+	if ruleset.Wants(ev.Topic) {
+		var err error
+		if own, reason, err = e.ownWork(ctx, ruleset.Admin(), ev); err != nil {
+			return err
+		}
 	}
 	e.o.Facts.forget(ev)
 	now := time.Now()

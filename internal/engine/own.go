@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"switchboard/internal/actions"
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 )
@@ -25,10 +26,56 @@ func (e *Engine) ownWork(ctx context.Context, actingAs string, ev event.Event) (
 			return own, reason, err
 		}
 	}
-	if kind, _, _ := strings.Cut(ev.Subject, "/"); kind != event.KindContact && kind != event.KindCompany && kind != event.KindTicket {
+	if ev.Topic == "event.created" {
+		return e.ownDataEvent(ctx, ev)
+	}
+	kind, _, _ := strings.Cut(ev.Subject, "/")
+	touchable := kind == event.KindContact || kind == event.KindCompany || kind == event.KindTicket
+	if !touchable || writtenByCustomer(ev) {
 		return false, "", nil
 	}
 	return e.ownTouch(ctx, ev)
+}
+
+// callUnderWay puts the event off until a call of ours has its answer, which will tell whether
+// the event is ours. Most take less than a second; one that is in doubt can take hours, so each
+// wait is as long as the event has waited so far, and long ones are told.
+func (e *Engine) callUnderWay(ctx context.Context, ev event.Event) error {
+	waited := time.Since(ev.ReceivedAt)
+	if waited > time.Minute {
+		e.metrics.postponed.Inc()
+		e.log.WarnContext(ctx, "event waits for the end of an action of ours that may have caused it", "event", ev.Seq,
+			"topic", ev.Topic, "subject", ev.Subject, "waited", waited.Round(time.Second))
+	}
+	return &notYetError{time.Now().Add(min(max(waited, 200*time.Millisecond), time.Minute))}
+}
+
+// ownDataEvent tells whether a call of ours recorded the event of a contact that this tells of.
+func (e *Engine) ownDataEvent(ctx context.Context, ev event.Event) (own bool, reason string, err error) {
+	var n struct {
+		Data struct {
+			Item struct {
+				Contact   intercom.ID   `json:"intercom_user_id"`
+				Name      string        `json:"event_name"`
+				CreatedAt intercom.Time `json:"created_at"`
+			} `json:"item"`
+		} `json:"data"`
+	}
+	_ = json.Unmarshal(ev.Payload, &n) // what does not fit is missing
+	item := n.Data.Item
+	if item.Contact == "" {
+		return false, "", nil
+	}
+	// Asked in this order: a call that ends in between has its key on record.
+	busy, err := e.o.Store.InFlightAbout(ctx, ev.Workspace, string(item.Contact))
+	if err != nil {
+		return false, "", err
+	}
+	own, err = e.o.Store.OwnPart(ctx, ev.Workspace, actions.EventKey(string(item.Contact), item.Name, item.CreatedAt.Unix()))
+	if err == nil && !own && busy {
+		return false, "", e.callUnderWay(ctx, ev)
+	}
+	return own, "Switchboard recorded this event", err
 }
 
 // ownTouch tells whether the event tells of a change that a call of ours made.
@@ -44,7 +91,7 @@ func (e *Engine) ownTouch(ctx context.Context, ev event.Event) (own bool, reason
 	}
 	own, err = e.o.Store.Touched(ctx, ev.Workspace, ev.Subject, about.at)
 	if err == nil && !own && busy {
-		return false, "", &notYetError{time.Now().Add(200 * time.Millisecond)} // the call's answer will tell
+		return false, "", e.callUnderWay(ctx, ev)
 	}
 	return own, "Switchboard changed " + ev.Subject + " in that second", err
 }
@@ -101,8 +148,8 @@ func (e *Engine) ownPart(ctx context.Context, actingAs string, ev event.Event) (
 	}
 	if busy && !bytes.Contains(ev.Payload, []byte(`"app_package_code"`)) && strings.Contains(ev.Topic, ".admin.") {
 		// Old payloads do not say whether an app made the part. A call of ours that is under
-		// way may have: its answer will tell.
-		return false, "", &notYetError{time.Now().Add(200 * time.Millisecond)}
+		// way may have.
+		return false, "", e.callUnderWay(ctx, ev)
 	}
 	admin := madeByApp(ev)
 	if admin == "" {
@@ -121,6 +168,27 @@ func madeByApp(ev event.Event) string {
 	if !bytes.Contains(ev.Payload, []byte(`"app_package_code"`)) {
 		return ""
 	}
+	p := readPart(ev)
+	if p.App == "" || p.Author.Type != "admin" {
+		return ""
+	}
+	return string(bytes.Trim(p.Author.ID, `"`))
+}
+
+// writtenByCustomer tells whether the event's part says that a customer made it.
+func writtenByCustomer(ev event.Event) bool {
+	if ev.Part == "" {
+		return false
+	}
+	switch readPart(ev).Author.Type {
+	case "user", "lead", "contact":
+		return true
+	}
+	return false
+}
+
+// readPart reads the part that the event is about, as far as its payload has it.
+func readPart(ev event.Event) part {
 	var n struct {
 		Data struct {
 			Item struct {
@@ -132,16 +200,12 @@ func madeByApp(ev event.Event) string {
 		} `json:"data"`
 	}
 	if json.Unmarshal(ev.Payload, &n) != nil {
-		return ""
+		return part{}
 	}
-	last := n.Data.Item.TicketPart
 	if list := n.Data.Item.Parts.List; len(list) > 0 {
-		last = list[len(list)-1]
+		return list[len(list)-1]
 	}
-	if last.App == "" || last.Author.Type != "admin" {
-		return ""
-	}
-	return string(bytes.Trim(last.Author.ID, `"`))
+	return n.Data.Item.TicketPart
 }
 
 type part struct {

@@ -151,7 +151,7 @@ func (q *Queue) attempt(ctx context.Context, c store.Claim, a store.Action) erro
 	}
 	end := q.end(a, out, time.Now())
 	end.Started, end.Finished = started, time.Now()
-	end.TouchedFrom, end.TouchedTo = q.touched(a, started)
+	end.TouchedFrom, end.TouchedTo = q.touched(a, out, started, end.Finished)
 	// The end must be recorded even if the service is stopping: it saves the read-back.
 	if err := q.o.Store.FinishAttempt(context.WithoutCancel(ctx), c, end); err != nil {
 		return err
@@ -160,14 +160,14 @@ func (q *Queue) attempt(ctx context.Context, c store.Claim, a store.Action) erro
 	return nil
 }
 
-// touched is when an action that is done now may have changed something, on Intercom's clock:
-// in this attempt, or in an earlier one whose end was not known.
-func (q *Queue) touched(a store.Action, started time.Time) (from, to time.Time) {
-	if a.Attempts > 0 {
-		started = a.PlannedAt
+// touched is when an attempt may have changed something, on Intercom's clock: while it lasted,
+// or, when reading back found what an earlier one did, while Intercom may have worked on that.
+func (q *Queue) touched(a store.Action, out outcome, started, finished time.Time) (from, to time.Time) {
+	if out.found {
+		started, finished = a.AttemptedAt, a.AttemptedAt.Add(q.o.Settle)
 	}
 	skew := q.o.Env.Client.Skew()
-	return started.Add(skew), time.Now().Add(skew)
+	return started.Add(skew), finished.Add(skew)
 }
 
 // outcome is what came of trying an action once.
@@ -178,6 +178,8 @@ type outcome struct {
 	doubt bool
 	// unclear: reading back could not tell; a person has to.
 	unclear bool
+	// found: reading back found what an earlier attempt did.
+	found bool
 }
 
 // Results of attempts: the values of a metric's label and of the history.

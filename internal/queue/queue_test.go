@@ -101,3 +101,22 @@ func TestBackoff(t *testing.T) {
 		t.Error("pauses stop growing too early")
 	}
 }
+
+// TestTouched_I9 is when an attempt may have changed something: not the hours of an outage that
+// an action waited through, in which people may have.
+func TestTouched_I9(t *testing.T) {
+	client, err := intercom.New(intercom.Options{BaseURL: "https://api.test", Token: "t", Budget: intercom.NewMemoryBudget(intercom.BudgetOptions{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := New(Options{Settle: 25 * time.Second, Env: &actions.Env{Client: client}})
+	planned := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	a := store.Action{PlannedAt: planned, AttemptedAt: planned.Add(time.Minute), Attempts: 7}
+	started, finished := planned.Add(time.Hour), planned.Add(time.Hour+time.Second)
+	if from, to := q.touched(a, outcome{}, started, finished); !from.Equal(started) || !to.Equal(finished) {
+		t.Errorf("touched from %s to %s, want the attempt itself", from, to)
+	}
+	if from, to := q.touched(a, outcome{found: true}, started, finished); !from.Equal(a.AttemptedAt) || !to.Equal(a.AttemptedAt.Add(25*time.Second)) {
+		t.Errorf("found by reading back: from %s to %s, want the attempt in doubt", from, to)
+	}
+}

@@ -95,7 +95,7 @@ func (t *try) readBack(ctx context.Context, kind actions.Kind) (out outcome, dec
 	t.queue.metrics.readBacks.WithLabelValues(finding.String()).Inc()
 	switch finding {
 	case actions.Happened:
-		return outcome{result: result}, true
+		return outcome{result: result, found: true}, true
 	case actions.DidNotHappen:
 		return outcome{}, false
 	case actions.Unclear:

@@ -171,7 +171,8 @@ func (r *rule) heldBecause(by string, m Memory, until time.Time) string {
 		return "it ran for this " + r.cooldown.per + " at " + stamp(m.Since) + " and cools down until " + stamp(until)
 	}
 	if by == HeldByBreaker {
-		return "circuit breaker: " + strconv.Itoa(m.Runs) + " actions on it since " + stamp(m.Since) + "; nothing more is done until " + stamp(until)
+		return "circuit breaker: " + strconv.Itoa(m.Runs) + " actions on this subject since " + stamp(m.Since) + ", and the " +
+			strconv.Itoa(len(r.actions)) + " of this rule would be more than settings.breaker allows until " + stamp(until)
 	}
 	times := " times"
 	if m.Runs == 1 {
