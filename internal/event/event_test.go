@@ -355,6 +355,7 @@ func TestParseRefuses(t *testing.T) {
 		"item a list":         {`{"topic":"a","data":{"item":[]}}`, "data.item has the wrong type (array)"},
 		"item taken back":     {`{"topic":"a","data":{"item":{"id":1},"item":null}}`, "data.item is missing"},
 		"data taken back":     {`{"topic":"a","data":{"item":{"id":1}},"data":{}}`, "data.item is missing"},
+		"topic of our own":    {`{"topic":"switchboard.timer","data":{"item":{}}}`, "topics of Switchboard itself do not come from Intercom"},
 		"topic taken back":    {`{"topic":"a","topic":null,"data":{"item":{}}}`, "topic is missing"},
 		"item id too long":    {`{"topic":"a","data":{"item":{"id":"` + long + long + `"}}}`, "data.item has an unusable type or id"},
 		"item id unprintable": {`{"topic":"a","data":{"item":{"id":"\u001b[31m"}}}`, "data.item has an unusable type or id"},

@@ -26,6 +26,22 @@ const (
 	KindOther        = "other" // anything else, such as article/7, or not known
 )
 
+// Topics of events that Switchboard makes itself when a time has come. They pass through the
+// store and the engine as notifications do: each has its place in the order of its subject, is
+// decided once (I2), and can be explained later. Rules cannot listen to them: each is for the
+// one rule that its payload names.
+const (
+	// TopicTimer says that a rule's timer (after) came due on a subject.
+	TopicTimer = ownTopics + "timer"
+	// TopicSchedule says that a rule's schedule (every) found a subject.
+	TopicSchedule = ownTopics + "schedule"
+
+	ownTopics = "switchboard."
+)
+
+// OwnTopic tells whether only Switchboard itself makes events with the topic.
+func OwnTopic(topic string) bool { return strings.HasPrefix(topic, ownTopics) }
+
 // SubjectKind tells what the events of a topic are about. It is KindOther for topics that
 // nobody has heard of, which may be about anything.
 func SubjectKind(topic string) string {

@@ -64,18 +64,25 @@ func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
 	return d, nil
 }
 
+// newEvaluation prepares an evaluation on a notification's item.
 func newEvaluation(ctx context.Context, in *Input) (*evaluation, error) {
 	item, err := decodeItem(in.Event.Payload)
 	if err != nil {
 		return nil, err
 	}
+	return evaluationOf(ctx, in, item, strings.Split(in.Event.Topic, ".")), nil
+}
+
+// evaluationOf prepares an evaluation on an item. The words are those of a topic: the first of
+// them tells what kind of object the item is.
+func evaluationOf(ctx context.Context, in *Input, item object, words []string) *evaluation {
 	return &evaluation{
 		ctx: ctx, in: in, item: item,
-		topic:  strings.Split(in.Event.Topic, "."),
+		topic:  words,
 		slots:  make([]any, len(leaves)),
 		known:  make([]bool, len(leaves)),
 		folded: make([]string, len(leaves)),
-	}, nil
+	}
 }
 
 // evaluateRule fills in the outcome of one rule. Its error ends the whole evaluation.

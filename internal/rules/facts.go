@@ -4,6 +4,8 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+
+	"switchboard/internal/event"
 )
 
 // cachedFacts are the parts of the payload that several facts come from, found once.
@@ -109,6 +111,9 @@ func (e *evaluation) parts() []any {
 func (e *evaluation) actor() author {
 	return e.cache.actor.get(func() author {
 		topic := e.in.Event.Topic
+		if event.OwnTopic(topic) {
+			return author{} // a time came: nobody acted
+		}
 		switch topic {
 		case "conversation_part.tag.created", "conversation_part.redacted",
 			"conversation.deleted", "conversation.company.updated":

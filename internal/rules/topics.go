@@ -24,6 +24,9 @@ func parsePattern(text string) (topicPattern, error) {
 	if !topicText.MatchString(text) {
 		return topicPattern{}, errors.New("a topic has small letters, digits, _ and dots, such as conversation.user.created")
 	}
+	if event.OwnTopic(text) {
+		return topicPattern{}, errors.New("rules cannot listen to what Switchboard tells itself: use after or every")
+	}
 	p := topicPattern{text: text, words: strings.Split(text, "."), exact: !strings.Contains(text, "*")}
 	for _, word := range p.words {
 		if word != "*" && strings.Contains(word, "*") {
@@ -41,7 +44,7 @@ func (p topicPattern) matches(topic string) bool {
 	if p.exact {
 		return p.text == topic
 	}
-	if slices.Contains(apart, topic) {
+	if slices.Contains(apart, topic) || event.OwnTopic(topic) {
 		return false
 	}
 	words := strings.Split(topic, ".")
