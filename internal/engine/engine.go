@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,6 +53,7 @@ type Engine struct {
 	log     *slog.Logger
 	metrics *metrics
 	pauses  pauses
+	planner planner
 	loop    *store.Worker
 }
 
@@ -69,9 +71,9 @@ func New(o Options) *Engine {
 	if o.Planned == nil {
 		o.Planned = func() {}
 	}
-	e := &Engine{o: o, log: o.Logger, metrics: newMetrics(o.Registerer)}
+	e := &Engine{o: o, log: o.Logger, metrics: newMetrics(o.Registerer), planner: planner{changed: make(chan struct{}, 1)}}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(pausedCollector{e})
+		o.Registerer.MustRegister(pausedCollector{e}, timerCollector{e})
 	}
 	e.loop = &store.Worker{
 		Store: o.Store, Lane: store.LaneEvents, Concurrency: o.Concurrency,
@@ -85,7 +87,12 @@ func (e *Engine) Nudge() { e.loop.Nudge() }
 
 // Run evaluates events until ctx ends, then finishes what it has begun; work ends the
 // patience with that.
-func (e *Engine) Run(ctx, work context.Context) { e.loop.Run(ctx, work) }
+func (e *Engine) Run(ctx, work context.Context) {
+	var planning sync.WaitGroup
+	planning.Go(func() { e.planTimers(ctx) })
+	e.loop.Run(ctx, work)
+	planning.Wait()
+}
 
 // batch is how many events of one subject are read at once.
 const batch = 4
@@ -149,7 +156,7 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 	d, err := ruleset.Evaluate(ctx, rules.Input{
 		Event: ev, Now: now, Own: own, OwnReason: reason,
 		Lookup: e.o.Facts,
-		State:  state{e.o.Store, ev.Workspace},
+		State:  state{e.o.Store, ev.Workspace, ev.Subject},
 	})
 	if err != nil {
 		return err
@@ -159,6 +166,7 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 		return fmt.Errorf("encode decision: %w", err)
 	}
 	row := store.Decision{Seq: ev.Seq, Ruleset: d.Ruleset, At: now, ReceivedAt: ev.ReceivedAt, Trace: trace, Runs: runs(d)}
+	row.Timers, row.Cancels = timerRows(d)
 	if err := e.o.Store.SaveDecision(ctx, c, row, last); err != nil {
 		return err
 	}
@@ -215,6 +223,10 @@ func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, 
 	if planned > 0 {
 		e.o.Planned()
 	}
+	timers := e.reportTimers(ev, d)
+	if len(timers) > 0 {
+		level = slog.LevelInfo
+	}
 	if !e.log.Enabled(ctx, level) {
 		return
 	}
@@ -223,7 +235,7 @@ func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, 
 		names[i] = r.Rule
 	}
 	e.log.Log(ctx, level, "event evaluated", "event", ev.Seq, "notification", ev.ID, "topic", ev.Topic, "subject", ev.Subject, "part", ev.Part,
-		"considered", len(d.Rules), "ran", names, "actions", planned)
+		"considered", len(d.Rules), "ran", names, "actions", planned, "timers", timers)
 }
 
 // summaries are planned actions in a few words each, texts as the rules file has them.
@@ -255,9 +267,11 @@ func (e *Engine) postpone(ctx context.Context, c store.Claim, ev event.Event, ca
 }
 
 // SetRules makes the counters of a new ruleset's rules start at zero, so that rates and
-// alerts on them work from their first increase, and lets pauses be announced again.
+// alerts on them work from their first increase, lets pauses be announced again, and has the timers
+// that wait held against them.
 func (e *Engine) SetRules(rs *rules.Ruleset) {
 	e.pauses.reset()
+	e.planner.replan()
 	for _, r := range rs.Rules() {
 		for _, v := range rules.Verdicts() {
 			e.metrics.outcomes.WithLabelValues(r.Name, string(v))
@@ -265,10 +279,10 @@ func (e *Engine) SetRules(rs *rules.Ruleset) {
 	}
 }
 
-// state answers the rules from what the store remembers for one workspace.
+// state answers the rules from what the store remembers for one workspace and one subject there.
 type state struct {
-	store     *store.Store
-	workspace string
+	store              *store.Store
+	workspace, subject string
 }
 
 func (s state) Recall(ctx context.Context, rule, key string) (rules.Memory, error) {

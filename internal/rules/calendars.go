@@ -23,7 +23,9 @@ import (
 type hours struct {
 	name     string
 	calendar *calendar.Calendar
-	now      atomic.Pointer[nowOpen]
+	// version identifies what the calendar says: timers that run in its hours move when it does.
+	version string
+	now     atomic.Pointer[nowOpen]
 }
 
 // nowOpen is what there is to say about a calendar while nothing changes. Events come in
@@ -95,7 +97,11 @@ func (p *loader) readCalendars(n *yaml.Node) {
 			p.Problem(key, "rules/repeated-key", "", "there is already a calendar %q", key.Value)
 			continue
 		}
-		p.calendars[key.Value] = &hours{name: key.Value, calendar: p.readCalendar(key, value)}
+		holidays := len(p.holidays)
+		h := &hours{name: key.Value, calendar: p.readCalendar(key, value)}
+		text, _ := yaml.Marshal(value) // what was read can be written
+		h.version = hashOf(append([]Source{{Text: text}}, p.holidays[holidays:]...))[:8]
+		p.calendars[key.Value] = h
 	}
 }
 

@@ -20,6 +20,11 @@ type Decision struct {
 	// Rules are the outcomes of the rules that listen to the topic, in order. They end
 	// behind a rule with `stop: true` that ran.
 	Rules []Outcome `json:"rules,omitempty"`
+	// Timers are what the event did to timers on its subject.
+	Timers []TimerChange `json:"timers,omitempty"`
+	// Cancels is what this event cancels, from now on: timers whose own event arrives only later,
+	// although it happened before.
+	Cancels []Cancel `json:"cancels,omitempty"`
 	// Lookups are the objects that were looked up, by the key of the question, such as
 	// "contact/5f2b": as they were answered, null for what does not exist.
 	Lookups map[string]json.RawMessage `json:"lookups,omitempty"`
@@ -55,6 +60,8 @@ const (
 	HeldByCooldown = "cooldown" // it matched, and ran for this conversation or contact not long ago
 	HeldByLimit    = "limit"    // it matched, and ran as often as it may for now
 	HeldByBreaker  = "breaker"  // it matched, and there were as many actions on the subject as there may be in an hour
+	HeldByTimer    = "timer"    // it waits (after); Outcome.Until says until when
+	HeldByLate     = "late"     // its time was too long ago when it could be decided (if_late)
 	HeldByShadow   = "shadow"   // state: shadow; it would have run, or the reason says what would have held it
 )
 
@@ -67,7 +74,7 @@ type Outcome struct {
 	HeldBy  string  `json:"held_by,omitempty"`
 	// Reason says for people what decided. It holds no customer's words.
 	Reason string `json:"reason,omitempty"`
-	// Until is when a cooldown or a limit ends that holds the rule.
+	// Until is when the timer, the cooldown or the limit ends that holds the rule.
 	Until time.Time `json:"until,omitzero"`
 	// Remember are the quotas that this run uses, to be counted in the transaction that stores
 	// the decision, for State.Recall. Only a rule that ran has any.

@@ -33,35 +33,54 @@ type Input struct {
 // An error is always a *LookupError: nothing was decided, and it is worth trying again. Whatever else goes wrong concerns one rule, which fails.
 // Evaluate does not panic and is safe for concurrent use.
 func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
+	if in.Event.Topic == event.TopicTimer {
+		return rs.evaluateTimer(ctx, in)
+	}
 	listening := rs.rulesFor(in.Event.Topic)
 	d := &Decision{
 		Ruleset: rs.hash, Event: in.Event.ID, At: in.Now.UTC(),
-		Considered: len(listening), Total: len(rs.rules),
+		Considered: len(listening.run), Total: len(rs.rules),
 	}
-	if len(listening) == 0 {
+	if len(listening.run)+len(listening.cancel) == 0 {
 		return d, nil
 	}
-	d.Rules = make([]Outcome, 0, len(listening))
-	e, err := newEvaluation(ctx, &in)
-	if e != nil {
-		e.breakerRuns = rs.breaker
+	e, broken := newEvaluation(ctx, &in)
+	if broken != nil {
+		for _, r := range listening.run {
+			d.Rules = append(d.Rules, Outcome{Rule: r.name, File: r.file, Line: r.line, Verdict: Failed, Reason: broken.Error()})
+		}
+		return d, nil
 	}
-	for _, r := range listening {
+	e.breakerRuns = rs.breaker
+	if err := rs.evaluateRules(e, listening, d); err != nil {
+		return nil, err
+	}
+	d.Timers, d.Cancels = e.timerChanges, e.cancels
+	d.Lookups, d.Unavailable = e.lookups.raw, e.lookups.unavailable
+	return d, nil
+}
+
+// evaluateRules fills in the outcomes of the rules that listen, in order, and then cancels timers.
+func (rs *Ruleset) evaluateRules(e *evaluation, listening listeners, d *Decision) error {
+	var starts map[*rule]bool // rules whose timers the event starts, or would if they did not wait already
+	d.Rules = make([]Outcome, 0, len(listening.run))
+	for _, r := range listening.run {
 		d.Rules = append(d.Rules, Outcome{Rule: r.name, File: r.file, Line: r.line})
 		o := &d.Rules[len(d.Rules)-1]
-		if err != nil {
-			o.Verdict, o.Reason = Failed, err.Error()
-		} else if err := rs.evaluateRule(e, r, o); err != nil {
-			return nil, err
+		if err := rs.runRule(e, r, o, func() error { return rs.decide(e, r, o) }); err != nil {
+			return err
+		}
+		if o.HeldBy == HeldByTimer {
+			if starts == nil {
+				starts = map[*rule]bool{}
+			}
+			starts[r] = true
 		}
 		if o.Stop {
 			break
 		}
 	}
-	if e != nil {
-		d.Lookups, d.Unavailable = e.lookups.raw, e.lookups.unavailable
-	}
-	return d, nil
+	return e.cancelTimers(listening.cancel, starts)
 }
 
 // newEvaluation prepares an evaluation on a notification's item.
@@ -85,11 +104,12 @@ func evaluationOf(ctx context.Context, in *Input, item object, words []string) *
 	}
 }
 
-// evaluateRule fills in the outcome of one rule. Its error ends the whole evaluation.
-func (rs *Ruleset) evaluateRule(e *evaluation, r *rule, o *Outcome) error {
+// runRule lets decide fill in the outcome of one rule. What goes wrong there makes the rule fail;
+// an error ends the whole evaluation.
+func (rs *Ruleset) runRule(e *evaluation, r *rule, o *Outcome, decide func() error) error {
 	e.begin(r)
 	var err error
-	failure := guard(func() { err = rs.decide(e, r, o) })
+	failure := guard(func() { err = decide() })
 	if err == nil {
 		err = failure
 	}
@@ -124,6 +144,14 @@ func (rs *Ruleset) decide(e *evaluation, r *rule, o *Outcome) error {
 		o.Verdict, o.Reason = DidNotMatch, reason
 		return nil
 	}
+	if r.wait != nil {
+		return e.startTimer(r, o)
+	}
+	return rs.ask(e, r, o)
+}
+
+// ask decides by the conditions.
+func (rs *Ruleset) ask(e *evaluation, r *rule, o *Outcome) error {
 	ok, reason := r.condition.holds(e)
 	if o.Reason = reason; !ok {
 		o.Verdict = DidNotMatch

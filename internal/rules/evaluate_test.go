@@ -350,7 +350,7 @@ func TestEvaluate_topics(t *testing.T) {
 		"never.heard.of":                    "all",
 	} {
 		var got []string
-		for _, r := range rs.rulesFor(topic) {
+		for _, r := range rs.rulesFor(topic).run {
 			got = append(got, r.name)
 		}
 		if strings.Join(got, " ") != want {
@@ -496,6 +496,8 @@ func (s hidingSpec) Plan(p actions.Plan) (json.RawMessage, error) {
 type brokenState struct{ err error }
 
 func (s brokenState) Recall(context.Context, string, string) (Memory, error) { return Memory{}, s.err }
+func (s brokenState) Timers(context.Context) ([]Timer, error)                { return nil, s.err }
+func (s brokenState) Cancels(context.Context) ([]Cancel, error)              { return nil, s.err }
 
 // One rule that fails leaves the others alone.
 func TestEvaluate_failures_are_contained(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"switchboard/internal/event"
 )
 
 // evaluation is what expressions run on: the facts of one event, decoded when first asked
@@ -17,6 +19,11 @@ type evaluation struct {
 	ctx         context.Context
 	in          *Input
 	lookups     lookups
+
+	timers       *timers // on the subject, once they were read
+	timerChanges []TimerChange
+	cancels      []Cancel
+	trigger      *event.Trigger // of the timer that came due; nil for other events
 
 	item  object   // data.item of the payload
 	topic []string // the words of the topic

@@ -126,6 +126,9 @@ func (m memory) Recall(_ context.Context, rule, key string) (Memory, error) {
 	return m[rule+" "+key], nil
 }
 
+func (m memory) Timers(context.Context) ([]Timer, error)   { return nil, nil }
+func (m memory) Cancels(context.Context) ([]Cancel, error) { return nil, nil }
+
 // remember counts the runs of a decision, as the store does.
 func (m memory) remember(t testing.TB, d *Decision) {
 	t.Helper()

@@ -67,6 +67,12 @@ func (q Question) String() string {
 type State interface {
 	// Recall tells what the runs of the rule with this key among Outcome.Remember left behind.
 	Recall(ctx context.Context, rule, key string) (Memory, error)
+	// Timers returns the timers that wait on the event's subject: those that Decision.Timers
+	// started and nothing has ended since.
+	Timers(ctx context.Context) ([]Timer, error)
+	// Cancels returns what has cancelled timers on the event's subject: of Decision.Cancels, the
+	// last for each rule.
+	Cancels(ctx context.Context) ([]Cancel, error)
 }
 
 // LookupError says that a fact or the state of a rule could not be read. Nothing was

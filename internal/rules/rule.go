@@ -26,6 +26,7 @@ type rule struct {
 	limit     limit
 	during    *hours // nil for any time
 	outside   *hours
+	wait      *wait // nil for a rule that runs at once
 	stop      bool
 	topics    []topicPattern
 	condition condition
@@ -54,7 +55,7 @@ const (
 
 // laterKeys are the keys of rules that later versions bring.
 var laterKeys = []string{
-	"after", "cancel_on", "every", "hours", "if_late", "restart", "search",
+	"every", "search",
 }
 
 func (p *loader) readRules(n *yaml.Node) {
@@ -81,6 +82,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 	}
 	has := map[string]bool{}
 	var once, cooldown, outside *yaml.Node
+	var w waitKeys
 	key := func(name string, read func(*yaml.Node)) func(*yaml.Node) {
 		return func(n *yaml.Node) {
 			has[name] = true
@@ -101,7 +103,14 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		"state":    func(n *yaml.Node) { r.state, _ = p.choice(n, stateLive, stateShadow, stateOff) },
 		"during":   func(n *yaml.Node) { r.during = p.readCalendarName(n) },
 		"outside":  func(n *yaml.Node) { r.outside = p.readCalendarName(n); outside = n },
-		"because":  func(n *yaml.Node) { r.because, _ = p.word(n, "a text that says why") },
+
+		"after":     func(n *yaml.Node) { w.after = n },
+		"hours":     func(n *yaml.Node) { w.hours = n },
+		"cancel_on": func(n *yaml.Node) { w.cancelOn = n },
+		"restart":   func(n *yaml.Node) { w.restart = n },
+		"if_late":   func(n *yaml.Node) { w.ifLate = n },
+
+		"because": func(n *yaml.Node) { r.because, _ = p.word(n, "a text that says why") },
 		"from": func(n *yaml.Node) {
 			r.from, _ = p.choice(n, fromCustomer, fromTeammate, fromBot, fromHuman, fromAny)
 		},
@@ -115,6 +124,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 	if r.during != nil && r.during == r.outside {
 		p.Problem(outside, "rules/never", "", "the rule never applies: it is both during and outside %s", r.during.name)
 	}
+	r.wait = p.readWait(n, r, &w)
 	p.checkSubjects(r, once, cooldown)
 	return r
 }

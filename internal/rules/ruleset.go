@@ -17,16 +17,16 @@ type Ruleset struct {
 	rules []*rule
 	// byTopic are the rules that listen to each known topic, so that an event costs nothing
 	// for the rules that do not.
-	byTopic  map[string][]*rule
+	byTopic  map[string]listeners
 	counters []actions.CounterSpec
 	breaker  int // actions on a subject in an hour
 }
 
 func newRuleset(files []Source, rules []*rule, admin string, counters []actions.CounterSpec) *Ruleset {
-	rs := &Ruleset{hash: hashOf(files), admin: admin, counters: counters, breaker: defaultBreaker, rules: rules, byTopic: map[string][]*rule{}}
+	rs := &Ruleset{hash: hashOf(files), admin: admin, counters: counters, breaker: defaultBreaker, rules: rules, byTopic: map[string]listeners{}}
 	topics := event.Topics()
 	for _, r := range rules {
-		for _, p := range r.topics {
+		for _, p := range slices.Concat(r.topics, r.cancelOn()) {
 			if p.exact {
 				topics = append(topics, p.text)
 			}
@@ -52,18 +52,31 @@ func hashOf(files []Source) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-func (rs *Ruleset) listening(topic string) []*rule {
-	var list []*rule
-	for _, r := range rs.rules {
-		if slices.ContainsFunc(r.topics, func(p topicPattern) bool { return p.matches(topic) }) {
-			list = append(list, r)
-		}
-	}
-	return list
+// listeners are the rules that a topic is of interest to, in order.
+type listeners struct {
+	run    []*rule // it triggers them (when)
+	cancel []*rule // it cancels their timers (cancel_on)
 }
 
-// rulesFor returns the rules that listen to a topic, in order.
-func (rs *Ruleset) rulesFor(topic string) []*rule {
+func (rs *Ruleset) listening(topic string) listeners {
+	var l listeners
+	for _, r := range rs.rules {
+		if matchesAny(r.topics, topic) {
+			l.run = append(l.run, r)
+		}
+		if matchesAny(r.cancelOn(), topic) {
+			l.cancel = append(l.cancel, r)
+		}
+	}
+	return l
+}
+
+func matchesAny(patterns []topicPattern, topic string) bool {
+	return slices.ContainsFunc(patterns, func(p topicPattern) bool { return p.matches(topic) })
+}
+
+// rulesFor returns the rules that a topic is of interest to.
+func (rs *Ruleset) rulesFor(topic string) listeners {
 	if list, ok := rs.byTopic[topic]; ok {
 		return list
 	}
@@ -92,8 +105,19 @@ func (rs *Ruleset) FirstUse(kind string) (file string, line, column int, ok bool
 	return "", 0, 0, false
 }
 
-// Wants tells whether any rule listens to the topic.
-func (rs *Ruleset) Wants(topic string) bool { return len(rs.rulesFor(topic)) > 0 }
+// Wants tells whether the topic is of interest to any rule: it triggers it, or cancels its timers.
+func (rs *Ruleset) Wants(topic string) bool {
+	l := rs.rulesFor(topic)
+	return len(l.run)+len(l.cancel) > 0
+}
+
+// named returns the rule with a name; nil when there is none.
+func (rs *Ruleset) named(name string) *rule {
+	if i := slices.IndexFunc(rs.rules, func(r *rule) bool { return r.name == name }); i >= 0 {
+		return rs.rules[i]
+	}
+	return nil
+}
 
 // Info describes a rule.
 type Info struct {
@@ -107,8 +131,10 @@ type Info struct {
 	Cooldown string   `json:"cooldown,omitempty"` // such as "1h per conversation"
 	Limit    string   `json:"limit,omitempty"`    // such as "50 per 1h"
 	Because  string   `json:"because,omitempty"`
-	During   string   `json:"during,omitempty"`  // a calendar
-	Outside  string   `json:"outside,omitempty"` // a calendar
+	During   string   `json:"during,omitempty"`    // a calendar
+	Outside  string   `json:"outside,omitempty"`   // a calendar
+	After    string   `json:"after,omitempty"`     // such as "15m of support"
+	CancelOn []string `json:"cancel_on,omitempty"` // topics
 	Stop     bool     `json:"stop,omitempty"`
 	Actions  []string `json:"actions"` // in a few words each
 }
@@ -135,6 +161,12 @@ func (r *rule) info() Info {
 	}
 	for _, p := range r.topics {
 		info.When = append(info.When, p.text)
+	}
+	if r.wait != nil {
+		info.After = r.wait.String()
+	}
+	for _, p := range r.cancelOn() {
+		info.CancelOn = append(info.CancelOn, p.text)
 	}
 	for _, a := range r.actions {
 		info.Actions = append(info.Actions, a.spec.Summary())

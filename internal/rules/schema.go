@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/types"
+
+	"switchboard/internal/event"
 )
 
 // The schema is everything that expressions can name: it types them when they are loaded
@@ -170,15 +172,24 @@ func idsOf(v any) any {
 	return ids
 }
 
+// cause is the event that the facts are about: for a timer the one that started it.
+func (e *evaluation) cause() event.Trigger {
+	if e.trigger != nil {
+		return *e.trigger
+	}
+	ev := &e.in.Event
+	return event.Trigger{ID: ev.ID, Topic: ev.Topic, Part: ev.Part, At: ev.CreatedAt.UTC()}
+}
+
 func eventElement() *element {
 	return group("event",
-		leaf("id", types.String, func(e *evaluation) any { return textOf(e.in.Event.ID) }),
-		leaf("topic", types.String, func(e *evaluation) any { return e.in.Event.Topic }),
+		leaf("id", types.String, func(e *evaluation) any { return textOf(e.cause().ID) }),
+		leaf("topic", types.String, func(e *evaluation) any { return e.cause().Topic }),
 		leaf("workspace", types.String, func(e *evaluation) any { return textOf(e.in.Event.Workspace) }),
 		leaf("subject", types.String, func(e *evaluation) any { return textOf(e.in.Event.Subject) }),
-		leaf("part", types.String, func(e *evaluation) any { return textOf(e.in.Event.Part) }),
+		leaf("part", types.String, func(e *evaluation) any { return textOf(e.cause().Part) }),
 		leaf("from", types.String, func(e *evaluation) any { return textOf(e.actor().from()) }),
-		leaf("created_at", timeType, func(e *evaluation) any { return e.in.Event.CreatedAt.UTC() }),
+		leaf("created_at", timeType, func(e *evaluation) any { return e.cause().At }),
 		leaf("received_at", timeType, func(e *evaluation) any { return e.in.Event.ReceivedAt.UTC() }),
 	)
 }

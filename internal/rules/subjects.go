@@ -38,11 +38,7 @@ func SubjectKinds(when []string) []string {
 // checkSubjects reports what a rule wants of things that its events are never about. once and
 // cooldown are where the rule says so.
 func (p *loader) checkSubjects(r *rule, once, cooldown *yaml.Node) {
-	when := make([]string, len(r.topics))
-	for i, topic := range r.topics {
-		when[i] = topic.text
-	}
-	kinds := SubjectKinds(when)
+	kinds := kindsOf(r.topics)
 	if len(kinds) == 0 || slices.Contains(kinds, event.KindOther) {
 		return
 	}

@@ -18,6 +18,8 @@ type Decision struct {
 	ReceivedAt time.Time // when the event came in; actions carry it, to measure time to effect
 	Trace      json.RawMessage
 	Runs       []Run
+	Timers     []TimerChange
+	Cancels    []Cancel
 }
 
 // Run is one matched rule: the actions it plans, in order, and the quotas that it uses.
@@ -35,8 +37,8 @@ type PlannedAction struct {
 }
 
 // SaveDecision stores the decision on an event of the claimed subject, takes the event off
-// the list of those that wait, plans the actions and counts the runs in their quotas, all in
-// one transaction (I2). With last, the claim is released in it too. ErrLost says that the claim
+// the list of those that wait, plans the actions, counts the runs in their quotas and starts,
+// moves and cancels timers, all in one transaction (I2). With last, the claim is released in it too. ErrLost says that the claim
 // is gone or the event has been evaluated already, ErrRemembered that one of the quotas is used
 // up; then nothing is stored.
 func (s *Store) SaveDecision(ctx context.Context, c Claim, d Decision, last bool) error {
@@ -57,6 +59,9 @@ func (s *Store) SaveDecision(ctx context.Context, c Claim, d Decision, last bool
 			if err := t.insertRun(c, d, r); err != nil {
 				return err
 			}
+		}
+		if err := t.changeTimers(c, d); err != nil {
+			return err
 		}
 		if last {
 			return t.release(c, time.Time{})

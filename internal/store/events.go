@@ -70,14 +70,19 @@ func (t *tx) putAll(puts []*put) error {
 }
 
 func (t *tx) putSegment(puts []*put) error {
-	t.segment, t.scratch = encodeSegment(t.segment, t.scratch, puts)
-	var id int64
-	if _, err := t.queryRow("INSERT INTO segments (data) VALUES ($1) RETURNING id", []any{t.segment}, &id); err != nil {
+	id, err := t.insertSegment(puts)
+	if err != nil {
 		return err
 	}
-	_, err := t.exec("INSERT INTO arrivals (segment, events, received_at) VALUES ($1, $2, $3)",
+	_, err = t.exec("INSERT INTO arrivals (segment, events, received_at) VALUES ($1, $2, $3)",
 		id, len(puts), micros(puts[0].ev.ReceivedAt))
 	return err
+}
+
+func (t *tx) insertSegment(puts []*put) (id int64, err error) {
+	t.segment, t.scratch = encodeSegment(t.segment, t.scratch, puts)
+	_, err = t.queryRow("INSERT INTO segments (data) VALUES ($1) RETURNING id", []any{t.segment}, &id)
+	return id, err
 }
 
 // mostFiled is how many events are filed in one transaction, if there are as many: intake

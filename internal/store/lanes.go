@@ -41,6 +41,9 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 			if filed, err = t.file(now); err != nil {
 				return err
 			}
+			if err := t.ripen(now); err != nil {
+				return err
+			}
 		}
 		fence := s.nextFence()
 		return t.query(`
@@ -135,7 +138,7 @@ func (t *tx) addWork(lane Lane, workspace, subject string, due time.Time) error 
 
 // NextDue tells when the next subject of the lane may be claimed; ok is false when there is
 // none. A claimed subject counts with the end of its lease. Events that are not filed yet are due
-// always: they say nothing about which subject waits for what.
+// always: they say nothing about which subject waits for what. Timers that wait count as well.
 func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool, err error) {
 	first := func(query string, args ...any) error {
 		rows, err := s.query(ctx, query, args...)
@@ -144,14 +147,18 @@ func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool,
 		}
 		return eachRow(rows, func(r *sql.Rows) error {
 			var at int64
-			ok = true
 			err := r.Scan(&at)
-			due = time.UnixMicro(at).UTC()
+			if next := time.UnixMicro(at).UTC(); !ok || next.Before(due) {
+				due, ok = next, true
+			}
 			return err
 		})
 	}
 	if lane == LaneEvents {
 		if err := first("SELECT 0 FROM arrivals LIMIT 1"); err != nil || ok {
+			return due, ok, err
+		}
+		if err := first("SELECT due_at FROM timers WHERE ripe = 0 ORDER BY due_at LIMIT 1"); err != nil {
 			return due, ok, err
 		}
 	}

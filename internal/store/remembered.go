@@ -104,13 +104,16 @@ func (t *tx) remember(c Claim, rule string, q Quota, seq int64, now time.Time) e
 	return nil
 }
 
-// keepTouches is how long it is known when a call of ours changed something: notifications of
-// it come within hours or not at all.
-const keepTouches = 24 * time.Hour
+// How long it is known when a call of ours changed something, and what cancelled timers:
+// notifications come within hours or not at all.
+const (
+	keepTouches = 24 * time.Hour
+	keepCancels = 24 * time.Hour
+)
 
-// Forget deletes up to n windows that are of no interest any more, and as many touches, and
-// tells how many of the more numerous it deleted. What is remembered for ever stays. Decisions do not depend on it: a window that may
-// be forgotten counts as forgotten.
+// Forget deletes up to n windows that are of no interest any more, as many touches, and as many
+// cancels, and tells how many of the most numerous it deleted. What is remembered for ever stays.
+// Decisions do not depend on it: a window that may be forgotten counts as forgotten.
 func (s *Store) Forget(ctx context.Context, now time.Time, n int) (int64, error) {
 	var deleted int64
 	err := s.writer.do(ctx, func(t *tx) error {
@@ -123,7 +126,13 @@ func (s *Store) Forget(ctx context.Context, now time.Time, n int) (int64, error)
 		touches, err := t.exec(`
 			DELETE FROM touches WHERE (workspace, subject, to_at, action) IN (
 				SELECT workspace, subject, to_at, action FROM touches WHERE to_at <= $1 ORDER BY to_at `+limit(n)+`)`, micros(now.Add(-keepTouches)))
-		deleted = max(windows, touches)
+		if err != nil {
+			return err
+		}
+		cancels, err := t.exec(`
+			DELETE FROM cancels WHERE (workspace, subject, rule) IN (
+				SELECT workspace, subject, rule FROM cancels WHERE noted_at <= $1 ORDER BY noted_at `+limit(n)+`)`, micros(now.Add(-keepCancels)))
+		deleted = max(windows, touches, cancels)
 		return err
 	})
 	if err != nil {

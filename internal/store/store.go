@@ -18,6 +18,13 @@
 // the oldest piece of work comes first, so a subject keeps its order whoever does the work
 // (I3), while different subjects proceed side by side.
 //
+// # Timers
+//
+// A timer waits as a row (timers.go). When it is due, the transaction that claims subjects makes
+// an event of it, which takes its place behind the events that the subject has already. The row
+// stays until that event is decided, so that those can still cancel it or start it again. Nothing
+// is kept in memory: after a start the next claim finds what came due meanwhile.
+//
 // # The states of an action
 //
 //	planned ──> attempting ──> done

@@ -1,0 +1,119 @@
+package rules
+
+import (
+	"slices"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"switchboard/internal/event"
+)
+
+// waitKeys are the keys of a rule that say when it runs, as they stand in the file.
+type waitKeys struct{ after, hours, cancelOn, restart, ifLate *yaml.Node }
+
+// readWait reads when a rule runs; nil for a rule that runs at once.
+func (p *loader) readWait(n *yaml.Node, r *rule, keys *waitKeys) *wait {
+	w := &wait{restart: true}
+	if keys.hours != nil {
+		w.hours = p.readCalendarName(keys.hours)
+	}
+	if keys.cancelOn != nil {
+		w.cancelOn = p.readTopics(keys.cancelOn)
+	}
+	if keys.restart != nil {
+		w.restart = p.readFlag(keys.restart)
+	}
+	if keys.ifLate != nil {
+		w.skipLate = p.readIfLate(keys.ifLate)
+	}
+	if keys.after == nil {
+		for _, key := range []struct {
+			name  string
+			value *yaml.Node
+		}{{"hours", keys.hours}, {"cancel_on", keys.cancelOn}, {"restart", keys.restart}, {"if_late", keys.ifLate}} {
+			if key.value != nil {
+				p.Problem(keyBefore(n, key.value), "rules/needs-after", "add after: 15m, or take it away", "%q is for rules that wait", key.name)
+			}
+		}
+		return nil
+	}
+	w.after, w.written = p.readWindow(keys.after, "the time to wait")
+	if w.hours != nil && w.after > 0 {
+		if _, err := w.due(time.Unix(0, 0)); err != nil {
+			p.Problem(keys.hours, "rules/never", "", "%v", err)
+		}
+	}
+	if r.stop {
+		p.Problem(keyBefore(n, keys.after), "rules/wrong-value", "take stop: true away", "a rule that waits cannot stop the evaluation: it runs later, alone")
+	}
+	p.checkTimerSubjects(keys, r, w)
+	return w
+}
+
+// keyBefore is the key of a mapping in front of a value.
+func keyBefore(n, value *yaml.Node) *yaml.Node {
+	if i := slices.Index(n.Content, value); i > 0 {
+		return n.Content[i-1]
+	}
+	return value
+}
+
+// usualLateness is how late a timer may be with `if_late: skip`.
+const usualLateness = time.Minute
+
+// readIfLate reads `if_late: run`, `skip` or `{ skip: 10m }`.
+func (p *loader) readIfLate(n *yaml.Node) time.Duration {
+	if n.Kind == yaml.ScalarNode {
+		if word, _ := p.choice(n, "run", "skip"); word == "skip" {
+			return usualLateness
+		}
+		return 0
+	}
+	var bound time.Duration
+	p.fields(n, map[string]func(*yaml.Node){
+		"skip": func(n *yaml.Node) { bound, _ = p.readWindow(n, "how late it may be") },
+	}, nil)
+	if n.Kind == yaml.MappingNode && valueBehind(n, "skip") == nil {
+		p.missingKey(n, "if_late", "skip")
+	}
+	return bound
+}
+
+// timerKinds are what timers can wait on: what can be read again when they come due.
+var timerKinds = []string{event.KindConversation, event.KindContact, event.KindTicket}
+
+// checkTimerSubjects reports timers that could never be read, and topics that could never cancel
+// them because they are about something else.
+func (p *loader) checkTimerSubjects(keys *waitKeys, r *rule, w *wait) {
+	kinds := kindsOf(r.topics)
+	if len(kinds) == 0 || slices.Contains(kinds, event.KindOther) {
+		return
+	}
+	if !overlap(kinds, timerKinds) {
+		p.Problem(keys.after, "rules/subject", "its events are about "+plural(kinds), "a timer waits on a conversation, a contact or a ticket, and no topic of this rule is about one")
+	}
+	for i, topic := range w.cancelOn {
+		about := kindsOf([]topicPattern{topic})
+		if slices.Contains(about, event.KindOther) || overlap(about, kinds) {
+			continue
+		}
+		at := keys.cancelOn
+		if at.Kind == yaml.SequenceNode && len(at.Content) == len(w.cancelOn) {
+			at = at.Content[i]
+		}
+		p.Problem(at, "rules/subject", "the timers of this rule wait on "+plural(kinds), "%s is about %s: it never cancels them", topic.text, plural(about))
+	}
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(kind string) bool { return slices.Contains(b, kind) })
+}
+
+func kindsOf(topics []topicPattern) []string {
+	when := make([]string, len(topics))
+	for i, topic := range topics {
+		when[i] = topic.text
+	}
+	return SubjectKinds(when)
+}
