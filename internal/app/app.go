@@ -9,6 +9,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,9 @@ type Options struct {
 	Settle      time.Duration // before an action in doubt is read back
 	KeepFacts   time.Duration // how long a looked-up contact is good
 	Retention   time.Duration // how long events are kept; 0 keeps them for ever
+	// Poll is how often the store and the rules files are looked at when nothing announces a
+	// change; 0 is every second and every half.
+	Poll time.Duration
 	// SingleCommits switches group commit off, for comparison in benchmarks.
 	SingleCommits bool
 
@@ -202,11 +206,11 @@ func (a *App) buildLoops(context.Context) error {
 	a.queue = queue.New(queue.Options{
 		Store: a.store, Env: &actions.Env{Client: a.client, Directory: a.directory, Poster: a.poster, Counters: a.counters},
 		Ready: a.ready, Concurrency: a.o.Concurrency, MaxAttempts: a.o.MaxAttempts, Settle: a.o.Settle,
-		Logger: a.component("queue"), Registerer: a.registry,
+		Poll: a.o.Poll, Logger: a.component("queue"), Registerer: a.registry,
 	})
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.ready, a.o.KeepFacts),
-		Planned: a.queue.Nudge, Logger: a.component("engine"), Registerer: a.registry,
+		Planned: a.queue.Nudge, Poll: a.o.Poll, Logger: a.component("engine"), Registerer: a.registry,
 	})
 	a.rules.onChange = func(rs *rules.Ruleset) {
 		a.counters.Declare(rs.Counters())
@@ -314,7 +318,7 @@ func (a *App) Start() {
 	}
 	a.goLoop(&a.engineAlive, func() { a.engine.Run(a.claims, a.work) })
 	a.goLoop(&a.queueAlive, func() { a.queue.Run(a.claims, a.work) })
-	a.running.Go(func() { a.rules.watch(a.claims) })
+	a.running.Go(func() { a.rules.watch(a.claims, cmp.Or(a.o.Poll, 500*time.Millisecond)) })
 	a.running.Go(func() { a.identify(a.claims) })
 	a.running.Go(func() { a.prune(a.claims) })
 	a.log.Info("switchboard is running", "version", a.o.Version, "webhooks", a.Addr()+WebhookPath,

@@ -116,6 +116,17 @@ func (w *world) restart() {
 	w.start()
 }
 
+// kill cuts off what the app is doing and starts another on the same state.
+func (w *world) kill() {
+	w.t.Helper()
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = w.app.Stop(now) // it says that calls were cut off
+	w.intake = simulator.NewPipeListener()
+	w.options.Listener = w.intake
+	w.start()
+}
+
 func (w *world) stop() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

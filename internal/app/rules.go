@@ -136,8 +136,7 @@ func (l *ruleLoader) warn(problems []diag.Problem) {
 // of asking the kernel for events: that costs microseconds, and works on every file system
 // and with every way of replacing a file. A change is taken over once it has come to rest
 // for one look, so that a file that is still being written is not read.
-func (l *ruleLoader) watch(ctx context.Context) {
-	const every = 500 * time.Millisecond
+func (l *ruleLoader) watch(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	before := ""

@@ -18,6 +18,10 @@ const (
 	LaneActions Lane = 2 // actions wait to be run
 )
 
+// is is the condition for rows of the lane. The number stands in the text: as long as an index
+// covers one lane only, SQLite prepares a statement anew each time that a parameter names a lane.
+func (l Lane) is() string { return "lane = " + strconv.Itoa(int(l)) }
+
 // Claim is the right to work on one subject in one lane until its lease ends.
 type Claim struct {
 	Lane      Lane
@@ -50,9 +54,9 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 			UPDATE lanes SET fence = $1, visible_at = $2, dirty = 0
 			WHERE (lane, workspace, subject) IN (
 				SELECT lane, workspace, subject FROM lanes
-				WHERE lane = $3 AND visible_at <= $4 ORDER BY visible_at `+limit(min(n, mostClaims))+`)
+				WHERE `+lane.is()+` AND visible_at <= $3 ORDER BY visible_at `+limit(min(n, mostClaims))+`)
 			RETURNING workspace, subject`,
-			[]any{fence, micros(now.Add(lease)), int(lane), micros(now)},
+			[]any{fence, micros(now.Add(lease)), micros(now)},
 			func(r *sql.Rows) error {
 				c := Claim{Lane: lane, Fence: fence}
 				err := r.Scan(&c.Workspace, &c.Subject)
@@ -140,8 +144,8 @@ func (t *tx) addWork(lane Lane, workspace, subject string, due time.Time) error 
 // none. A claimed subject counts with the end of its lease. Events that are not filed yet are due
 // always: they say nothing about which subject waits for what. Timers that wait count as well.
 func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool, err error) {
-	first := func(query string, args ...any) error {
-		rows, err := s.query(ctx, query, args...)
+	first := func(query string) error {
+		rows, err := s.query(ctx, query)
 		if err != nil {
 			return err
 		}
@@ -162,7 +166,7 @@ func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool,
 			return due, ok, err
 		}
 	}
-	err = first("SELECT visible_at FROM lanes WHERE lane = $1 ORDER BY visible_at LIMIT 1", int(lane))
+	err = first("SELECT visible_at FROM lanes WHERE " + lane.is() + " ORDER BY visible_at LIMIT 1")
 	return due, ok, err
 }
 
