@@ -27,10 +27,16 @@ rules:
       - tag: Seen
       - note: "noted {{ message.text }}"
       - reply: "answer to {{ message.text }}"
+  - name: wait-for-quiet
+    when: conversation.user.replied
+    after: 2s
+    then:
+      - note: "quiet since part {{ event.part }}"
 `
 
 // TestKilled is the promise of the whole program: whatever happens to the process, every
-// acknowledged event leads to its actions exactly once and in order (I1, I2, I3, I4).
+// acknowledged event leads to its actions exactly once and in order (I1, I2, I3, I4), and a
+// timer fires once, whenever the process was killed.
 //
 // The service runs as a process and is killed with SIGKILL five times at random moments,
 // while Intercom carries out some replies and notes and then breaks the connection.
@@ -84,7 +90,8 @@ func TestKilled(t *testing.T) {
 
 	p := service.get()
 	waitUntil(t, time.Minute, "all events are evaluated and all actions done", func() bool {
-		return p.metric(t, "switchboard_events_waiting") == 0 && p.metric(t, "switchboard_queue_actions") == 0
+		return p.metric(t, `switchboard_timers_waiting{rule="wait-for-quiet"}`) == 0 && // what waits for time becomes an event, and that an action
+			p.metric(t, "switchboard_events_waiting") == 0 && p.metric(t, "switchboard_queue_actions") == 0
 	})
 	if dead, parked := p.metric(t, "switchboard_dead_letters"), p.metric(t, "switchboard_parked_actions"); dead != 0 || parked != 0 {
 		t.Errorf("%v dead letters, %v parked actions; want none: %s", dead, parked, p.stderr)
@@ -109,10 +116,26 @@ func TestKilled(t *testing.T) {
 func checkConversation(t *testing.T, c simulator.Conversation, messages int) {
 	t.Helper()
 	var did []string
+	quiet, last := map[string]int{}, ""
 	for _, p := range c.Parts {
-		if p.Author.Type == "admin" && (p.Type == "note" || p.Type == "comment") {
-			did = append(did, plain(p.Body))
+		text := plain(p.Body)
+		switch {
+		case p.Author.Type != "admin":
+			last = "quiet since part " + p.ID
+		case p.Type == "note" && strings.HasPrefix(text, "quiet since"):
+			quiet[text]++
+		case p.Type == "note" || p.Type == "comment":
+			did = append(did, text)
 		}
+	}
+	// Timers of earlier messages may have been started again in time; that of the last was not.
+	for text, n := range quiet {
+		if n != 1 {
+			t.Errorf("conversation %s: %q %d times", c.ID, text, n)
+		}
+	}
+	if quiet[last] != 1 {
+		t.Errorf("conversation %s: no %q among %v", c.ID, last, quiet)
 	}
 	var want []string
 	for i := range messages {

@@ -68,14 +68,16 @@ func TimerTransitions() []TimerTransition {
 	return []TimerTransition{TimerStarted, TimerRestarted, TimerMoved, TimerCancelled, TimerFired, TimerSkipped}
 }
 
-// beforeTrigger tells whether the event happened before the one that started a timer. Times are
-// exact to the second; within one, the ids of parts tell the order. What came with the same part
-// is one thing that somebody did, and is not before.
-func (c Cancel) beforeTrigger(t event.Trigger) bool {
-	if !c.At.Equal(t.At) {
-		return c.At.Before(t.At)
+// beforeTrigger tells whether the event happened before the one that started a timer.
+func (c Cancel) beforeTrigger(t event.Trigger) bool { return earlier(c.At, c.Part, t.At, t.Part) }
+
+// earlier tells whether one thing happened before another. Times are exact to the second; within
+// one, the parts tell the order. What came with the same part is one thing that somebody did.
+func earlier(at time.Time, part string, otherAt time.Time, otherPart string) bool {
+	if !at.Equal(otherAt) {
+		return at.Before(otherAt)
 	}
-	return olderPart(c.Part, t.Part)
+	return olderPart(part, otherPart)
 }
 
 // olderPart compares the ids of parts, which are numbers that grow.
@@ -148,7 +150,7 @@ func (e *evaluation) startTimer(r *rule, o *Outcome) error {
 	o.Verdict, o.HeldBy = HeldBack, HeldByTimer
 	change := TimerStarted
 	if before, ok := known.waiting[r.name]; ok {
-		if !r.wait.restart || !trigger.At.After(before.Trigger.At) {
+		if !r.wait.restart || !earlier(before.Trigger.At, before.Trigger.Part, trigger.At, trigger.Part) {
 			o.Until, o.Reason = before.DueAt, "it waits already, until "+stamp(before.DueAt)
 			return nil
 		}

@@ -256,6 +256,17 @@ func TestTimer_restart(t *testing.T) {
 	}
 }
 
+// Within a second the parts tell which trigger is the newer one.
+func TestTimer_restart_within_a_second(t *testing.T) {
+	b := newBench(t, replyTimer)
+	for _, part := range []string{"9", "11", "10"} {
+		b.arrives(wrote, part, monday)
+	}
+	if got := b.waiting["r"].Trigger.Part; got != "11" {
+		t.Errorf("started by part %s, want 11", got)
+	}
+}
+
 // One thing that somebody did arrives as several notifications.
 func TestTimer_I2_one_part_starts_one(t *testing.T) {
 	b := newBench(t, replyTimer)
