@@ -7,6 +7,7 @@ import (
 
 	"switchboard/internal/console"
 	"switchboard/internal/intercom"
+	"switchboard/internal/rules"
 	"switchboard/internal/store"
 )
 
@@ -29,12 +30,34 @@ func (a *App) status(ctx context.Context) (console.Status, error) {
 	if st.Paused, err = a.engine.Paused(ctx); err != nil {
 		return st, err
 	}
+	if err := a.timers(ctx, &st); err != nil {
+		return st, err
+	}
 	const newest = 20
 	if st.Dead, err = a.store.ActionsIn(ctx, store.StateDead, newest); err != nil {
 		return st, err
 	}
 	st.Parked, err = a.store.ActionsIn(ctx, store.StateParked, newest)
 	return st, err
+}
+
+// timers fills in what the status page shows of timers.
+func (a *App) timers(ctx context.Context, st *console.Status) (err error) {
+	st.Plan = console.TimerPlan(a.engine.TimerPlan())
+	if st.Waiting, err = a.engine.WaitingTimers(ctx); err != nil {
+		return err
+	}
+	byRule := map[string]rules.Info{}
+	for _, r := range st.Rules {
+		byRule[r.Name] = r
+	}
+	const next = 20
+	list, err := a.store.NextTimers(ctx, next)
+	for _, t := range list {
+		r := byRule[t.Rule]
+		st.Timers = append(st.Timers, console.Timer{Timer: t, After: r.After, CancelOn: r.CancelOn})
+	}
+	return err
 }
 
 // trouble says what keeps actions from being sent.

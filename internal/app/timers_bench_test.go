@@ -209,4 +209,3 @@ func BenchmarkTimersStart(b *testing.B) {
 		stopService(b, a)
 	}
 }
-

@@ -43,10 +43,29 @@ type Status struct {
 	// when the rules in use are those on disk.
 	Rejected []diag.Problem
 
+	// Timers are those that are due next, Waiting is how many wait for each rule, and Plan what the
+	// last change of rules did to them.
+	Timers  []Timer
+	Waiting map[string]int
+	Plan    TimerPlan
+
 	Store  store.Stats
 	Dead   []store.Action // the newest dead letters
 	Parked []store.Action
 	Budget intercom.BudgetState
+}
+
+// Timer is a run of a rule that waits, and what would end its waiting.
+type Timer struct {
+	store.Timer
+	After    string // what the rule waits for, such as "15m of support"
+	CancelOn []string
+}
+
+// TimerPlan is what a change of rules did to timers.
+type TimerPlan struct {
+	At    time.Time // zero: there was none
+	Lines []string
 }
 
 // Check is one condition for being ready.

@@ -51,15 +51,23 @@ func TestStatusPage(t *testing.T) {
 		Paused:   map[string]time.Time{"vips-first": time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)},
 		Trouble:  "401 token_revoked",
 		Rejected: []diag.Problem{{File: "rules.yaml", Line: 3, Column: 5, Severity: diag.Error, Message: "unknown key", Code: "rules/unknown-key"}},
-		Store:    store.Stats{EventsWaiting: 7, Dead: 1, Parked: 2},
-		Dead:     []store.Action{{ID: 41, Kind: "tag", Subject: "conversation/1", Rule: "vips-first", Attempts: 3, Error: "<script>alert(1)</script>"}},
-		Budget:   intercom.BudgetState{Limit: 167, Remaining: 12},
+		Timers: []console.Timer{{
+			Timer: store.Timer{Rule: "sla", Subject: "conversation/77", Topic: "conversation.user.created", DueAt: time.Date(2026, 3, 2, 9, 15, 0, 0, time.UTC)},
+			After: "15m of support", CancelOn: []string{"conversation.admin.replied"},
+		}},
+		Waiting: map[string]int{"others": 12},
+		Plan:    console.TimerPlan{At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Lines: []string{"12 timers of sla move from 20m to 30m"}},
+		Store:   store.Stats{EventsWaiting: 7, Dead: 1, Parked: 2},
+		Dead:    []store.Action{{ID: 41, Kind: "tag", Subject: "conversation/1", Rule: "vips-first", Attempts: 3, Error: "<script>alert(1)</script>"}},
+		Budget:  intercom.BudgetState{Limit: 167, Remaining: 12},
 	}
 	rec := get(t, console.Options{Status: fixed(st)}, "/")
 	page := rec.Body.String()
 	for _, want := range []string{
 		"v1.2.3", "abc123", "vips-first", "rules.yaml:9", "conversation.user.created", "token_revoked",
-		"rules.yaml:3:5", "unknown key", "#41", "of 167", "live <strong class=\"bad\">paused by its limit until 2026-03-02 10:00:00 UTC",
+		"rules.yaml:3:5", "unknown key", "#41", "of 167",
+		"2026-03-02 09:15:00 UTC", "15m of support", "conversation/77", "conversation.admin.replied", "(12 waiting)",
+		"The change of rules of 2026-03-02 09:00:00 UTC: 12 timers of sla move from 20m to 30m.", "live <strong class=\"bad\">paused by its limit until 2026-03-02 10:00:00 UTC",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
