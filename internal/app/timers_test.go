@@ -307,3 +307,53 @@ func TestTimers_I8_restarts_and_reloads(t *testing.T) {
 		}
 	})
 }
+
+// Timers wait on contacts and tickets, too, and texts that are written when they come due have the
+// facts of that moment.
+func TestTimers_contacts_and_tickets(t *testing.T) {
+	const rules = `
+version: 1
+rules:
+  - name: welcome
+    when: contact.user.created
+    after: 1d
+    if: contact.custom_attributes.plan == "pro"
+    then: [{tag: Welcomed}]
+  - name: slow-ticket
+    when: ticket.created
+    after: 2h
+    if: ticket.state == "in_progress"
+    then: [{ticket: {note: "{{ ticket.title }}: still {{ ticket.state }}, for {{ contact.first_name }}"}}]
+  - name: hello
+    when: conversation.user.created
+    after: 1h
+    then: [{reply: "Hi {{ contact.first_name }}, about {{ message.text }}"}]
+`
+	inBubbleWith(t, rules, simulator.Options{}, func(w *world) { w.options.Poll = time.Hour }, func(w *world) {
+		did := must(t)
+		contact := w.sim.ContactSignsUp(simulator.Contact{Name: "Jo Miller", Email: "jo@globex.test", Role: "user"})
+		ticketType := w.sim.TicketTypes()[0].ID
+		ticket := did(w.sim.CustomerOpensTicket(contact, ticketType, map[string]any{"_default_title_": "Broken"}))
+		conversation := did(w.sim.CustomerStarts(contact, "first"))
+		time.Sleep(30 * time.Minute)
+		if err := w.sim.SetContactAttribute(contact, "plan", "pro"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.sim.AdminMovesTicket(ticket, w.sim.Admins()[0].ID, "in_progress"); err != nil {
+			t.Fatal(err)
+		}
+		did(w.sim.CustomerReplies(conversation, "second"))
+		time.Sleep(25 * time.Hour)
+		w.settle(time.Minute)
+		if got := w.texts(conversation); !slices.Equal(got, []string{"<p>Hi Jo, about second</p>"}) {
+			t.Errorf("conversation: %q", got)
+		}
+		if c, _ := w.sim.Contact(contact); len(c.Tags) != 1 {
+			t.Errorf("the contact has the tags %v", c.Tags)
+		}
+		about, _ := w.sim.Ticket(ticket)
+		if got := about.Thread.Parts[len(about.Thread.Parts)-1].Body; got != "<p>Broken: still in_progress, for Jo</p>" {
+			t.Errorf("ticket: %q", got)
+		}
+	})
+}
