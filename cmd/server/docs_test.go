@@ -139,8 +139,14 @@ func TestDocumentedRules(t *testing.T) {
 	if checked < 3 {
 		t.Errorf("found %d rules files in the documents; the pattern must be wrong", checked)
 	}
-	_, problems := rules.Load([]string{"../../rules.example.yaml"})
-	complain(t, problems)
+	examples, err := filepath.Glob("../../examples/*/rules.yaml")
+	if err != nil || len(examples) == 0 {
+		t.Fatal("no examples:", err)
+	}
+	for _, path := range append(examples, "../../rules.example.yaml") {
+		_, problems := rules.Load([]string{path})
+		complain(t, problems)
+	}
 }
 
 const actionsPage = "../../docs/actions.md"
