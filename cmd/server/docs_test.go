@@ -372,3 +372,45 @@ func readFile(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+var echoRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (conversation|contact|ticket) \\|(.*)\\|$")
+
+// TestDocumentedEchoes holds the table of what comes back against what check looks for loops by.
+func TestDocumentedEchoes(t *testing.T) {
+	rows := echoRow.FindAllStringSubmatch(readFile(t, "../../docs/actions.md"), -1)
+	kinds := map[string]bool{"count": true}
+	for _, row := range rows {
+		kind, _, _ := strings.Cut(row[1], ":")
+		kinds[kind] = true
+		text := "version: 1\nrules:\n  - name: r\n    when: " + row[2] + ".*\n    then:\n      - " + row[1] + "\n"
+		rs, problems := rules.Parse([]rules.Source{{Name: "actions.md", Text: []byte(text)}})
+		if rs == nil {
+			t.Errorf("%s: %v", row[1], problems)
+			continue
+		}
+		var want []string
+		for _, e := range rs.Echoes("r") {
+			for _, topic := range e.Topics {
+				update := !strings.HasSuffix(topic, ".created") && strings.Contains(row[3], "what updates have")
+				if !oldTopic(topic) && !update {
+					want = append(want, "`"+topic+"`")
+				}
+			}
+		}
+		if got := regexp.MustCompile("`[^`]+`").FindAllString(row[3], -1); !slices.Equal(got, want) {
+			t.Errorf("docs/actions.md has %s on a %s bring back %v, and it is %v", row[1], row[2], got, want)
+		}
+	}
+	for _, kind := range actions.Names() {
+		if !kinds[kind] {
+			t.Errorf("docs/actions.md does not say what %s brings back", kind)
+		}
+	}
+}
+
+// oldTopic tells whether a topic is one of API 1.x, where leads are contacts and users are users.
+func oldTopic(topic string) bool {
+	words := strings.Split(topic, ".")
+	newer := []string{"user", "lead", "archived", "email"}
+	return words[0] == "user" || words[0] == "contact" && !slices.Contains(newer, words[1])
+}

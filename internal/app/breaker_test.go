@@ -5,13 +5,17 @@ import (
 	"testing"
 	"time"
 
+	"switchboard/internal/rules"
 	"switchboard/internal/simulator"
 )
+
+// withLoops lets the app take rules that check refuses.
+func withLoops(w *world) { w.options.LoadRules = rules.LoadWithLoops }
 
 // TestI9_circuit_breaker lets a rule answer itself because it says so, for ever. The breaker
 // stops the conversation, loudly, and no other; after the hour it may go on.
 func TestI9_circuit_breaker(t *testing.T) {
-	const rules = `
+	const loop = `
 version: 1
 settings: { breaker: 20 }
 rules:
@@ -27,7 +31,7 @@ rules:
     if: message.text startsWith "Please"
     then: [close]
 `
-	inBubble(t, rules, simulator.Options{}, func(w *world) {
+	inBubbleWith(t, loop, simulator.Options{}, withLoops, func(w *world) {
 		id := must(t)(w.sim.CustomerStarts(w.customer(), "Hello"))
 		w.settle(30 * time.Minute)
 		if n := len(w.texts(id)); n != 20 {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"switchboard/internal/rules"
 	"switchboard/internal/store"
 )
 
@@ -29,6 +30,9 @@ func (o *Options) setDefaults() {
 		o.Version = "dev"
 	}
 	o.Registry.MustRegister(buildInfo(o.Version))
+	if o.LoadRules == nil {
+		o.LoadRules = rules.Load
+	}
 	if o.KeepFacts == 0 {
 		o.KeepFacts = time.Minute
 	}

@@ -23,6 +23,7 @@ import (
 // replaced whole or not at all (I8).
 type ruleLoader struct {
 	paths    []string
+	read     rulesReader
 	log      *slog.Logger
 	onChange func(*rules.Ruleset)
 	// lacking tells what this process lacks to run the rules.
@@ -41,11 +42,13 @@ type ruleLoader struct {
 	lastGood  prometheus.Gauge
 }
 
+type rulesReader = func(paths []string) (*rules.Ruleset, []diag.Problem)
+
 // newRuleLoader loads the rules for the first time; a file with errors is refused.
-func newRuleLoader(paths []string, lacking func(*rules.Ruleset) []diag.Problem, log *slog.Logger, reg prometheus.Registerer) (*ruleLoader, error) {
+func newRuleLoader(paths []string, read rulesReader, lacking func(*rules.Ruleset) []diag.Problem, log *slog.Logger, reg prometheus.Registerer) (*ruleLoader, error) {
 	f := promauto.With(reg)
 	l := &ruleLoader{
-		paths: paths, log: log, onChange: func(*rules.Ruleset) {}, lacking: lacking,
+		paths: paths, read: read, log: log, onChange: func(*rules.Ruleset) {}, lacking: lacking,
 		reloads: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchboard_rules_reloads_total", Help: "Times the rules were read again, by result.",
 		}, []string{"result"}),
@@ -74,7 +77,7 @@ func (l *ruleLoader) load() (*rules.Ruleset, []diag.Problem) {
 	holidays := rules.HolidayFiles(l.paths)
 	l.watched = slices.Concat(l.paths, holidays)
 	l.loaded += fingerprint(holidays)
-	rs, problems := rules.Load(l.paths)
+	rs, problems := l.read(l.paths)
 	if rs == nil {
 		return nil, problems
 	}

@@ -14,6 +14,7 @@ type clause struct {
 	subs []*clause // of all and any
 	test test      // of a single test
 	text string
+	node ast.Node // as checked: what cannot come true again is read off it
 	// yes and no are what to tell people when the clause holds and when it does not. They
 	// are made once, because most rules do not match most events.
 	yes, no string
@@ -29,7 +30,7 @@ const (
 
 // clause splits a condition.
 func (c *compiler) clause(node ast.Node) *clause {
-	cl := &clause{text: shorten(node.String())}
+	cl := &clause{text: shorten(node.String()), node: node}
 	if b, ok := node.(*ast.BinaryNode); ok {
 		switch b.Operator {
 		case "and", "&&":

@@ -306,7 +306,7 @@ func TestEvaluate_from(t *testing.T) {
 		text += ruleText(from, "when: '*'; from: "+from)
 	}
 	text += ruleText("default", "when: '*'")
-	rs := mustParse(t, text)
+	rs := mustParseLoops(t, text)
 	for payload, want := range map[string]string{
 		conversationCreated:                  "customer human any default",
 		conversationCreatedOld:               "customer human any default",

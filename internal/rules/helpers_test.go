@@ -71,6 +71,16 @@ func mustParse(t testing.TB, text string) *Ruleset {
 	return rs
 }
 
+// mustParseLoops accepts rules that feed each other, for what is decided about them then.
+func mustParseLoops(t testing.TB, text string) *Ruleset {
+	t.Helper()
+	rs, problems := parse([]Source{{"rules.yaml", []byte(text)}}, func(*loader) {})
+	if rs == nil || len(problems) > 0 {
+		t.Fatalf("problems:\n%s", drawn(t, problems))
+	}
+	return rs
+}
+
 func drawn(t testing.TB, problems []diag.Problem) string {
 	t.Helper()
 	var b strings.Builder

@@ -26,7 +26,15 @@ const maxFile = 1 << 20
 // Load reads files and folders and compiles the rules in them. Of a folder it takes
 // *.yaml and *.yml directly inside, in the order of their names, but no *.test.yaml and no
 // hidden files. The ruleset is nil when any problem is an error.
-func Load(paths []string) (*Ruleset, []diag.Problem) {
+func Load(paths []string) (*Ruleset, []diag.Problem) { return load(paths, Parse) }
+
+// LoadWithLoops does the same and accepts rules that feed each other without end. It is for
+// tests of what stops them then.
+func LoadWithLoops(paths []string) (*Ruleset, []diag.Problem) {
+	return load(paths, func(files []Source) (*Ruleset, []diag.Problem) { return parse(files, func(*loader) {}) })
+}
+
+func load(paths []string, parse func([]Source) (*Ruleset, []diag.Problem)) (*Ruleset, []diag.Problem) {
 	var files []Source
 	var problems []diag.Problem
 	seen := map[string]bool{}
@@ -58,7 +66,7 @@ func Load(paths []string) (*Ruleset, []diag.Problem) {
 	if len(paths) == 0 {
 		unreadable("", "name a rules file or a folder with rules files", errors.New("no file was given"))
 	}
-	rs, found := Parse(files)
+	rs, found := parse(files)
 	problems = append(problems, found...)
 	if diag.HasErrors(problems) {
 		return nil, problems

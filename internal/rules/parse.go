@@ -48,7 +48,10 @@ type parsedFile struct {
 // the text; names must be unique over all files. The ruleset is nil when any problem is an
 // error; every problem is reported, not only the first. Holidays are read from the folder of
 // the file that names them.
-func Parse(files []Source) (*Ruleset, []diag.Problem) {
+func Parse(files []Source) (*Ruleset, []diag.Problem) { return parse(files, (*loader).refuseLoops) }
+
+// parse compiles rules files. checkAll looks at all rules together, if each is fine by itself.
+func parse(files []Source, checkAll func(*loader)) (*Ruleset, []diag.Problem) {
 	p := &loader{
 		lists: map[string]*list{}, calendars: map[string]*hours{}, names: map[string]string{}, refused: map[*yaml.Node]bool{},
 	}
@@ -75,6 +78,9 @@ func Parse(files []Source) (*Ruleset, []diag.Problem) {
 		p.problems = append(p.problems, diag.Problem{
 			File: files[0].Name, Severity: diag.Warning, Code: "rules/no-rules", Message: "there are no rules",
 		})
+	}
+	if !diag.HasErrors(p.problems) {
+		checkAll(p)
 	}
 	diag.Sort(p.problems)
 	if diag.HasErrors(p.problems) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -31,6 +32,8 @@ type rule struct {
 	topics    []topicPattern
 	condition condition
 	actions   []plannedSpec
+	source    *sourceFile // for problems with several rules, found when all are read
+	listens   *yaml.Node  // what lets it hear of our own work: `from`, or `when`
 }
 
 // plannedSpec is one entry of `then`.
@@ -75,7 +78,7 @@ func (p *loader) readRules(n *yaml.Node) {
 
 // readRule reads one rule. It always reads all keys, to report every problem.
 func (p *loader) readRule(n *yaml.Node) *rule {
-	r := &rule{file: p.file.name, line: n.Line, state: stateLive, from: fromHuman}
+	r := &rule{file: p.file.name, source: p.file, line: n.Line, state: stateLive, from: fromHuman}
 	if n.Kind != yaml.MappingNode {
 		p.wrongType(n, "a rule (name:, when:, then:)")
 		return nil
@@ -91,7 +94,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 	}
 	p.fields(n, map[string]func(*yaml.Node){
 		"name":     key("name", func(n *yaml.Node) { p.readName(n, r) }),
-		"when":     key("when", func(n *yaml.Node) { r.topics = p.readTopics(n) }),
+		"when":     key("when", func(n *yaml.Node) { r.topics = p.readTopics(n); r.listens = cmp.Or(r.listens, n) }),
 		"if":       func(n *yaml.Node) { r.condition.all = p.readClauses(n, "if") },
 		"any":      func(n *yaml.Node) { r.condition.any = p.readClauses(n, "any") },
 		"none":     func(n *yaml.Node) { r.condition.none = p.readClauses(n, "none") },
@@ -112,6 +115,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 
 		"because": func(n *yaml.Node) { r.because, _ = p.word(n, "a text that says why") },
 		"from": func(n *yaml.Node) {
+			r.listens = n
 			r.from, _ = p.choice(n, fromCustomer, fromTeammate, fromBot, fromHuman, fromAny)
 		},
 	}, laterKeys)

@@ -35,10 +35,13 @@ func SubjectKinds(when []string) []string {
 	return slices.DeleteFunc(slices.Clone(subjectKinds), func(kind string) bool { return !may[kind] })
 }
 
+// subjectKinds are what the rule's events may be about.
+func (r *rule) subjectKinds() []string { return kindsOf(r.topics) }
+
 // checkSubjects reports what a rule wants of things that its events are never about. once and
 // cooldown are where the rule says so.
 func (p *loader) checkSubjects(r *rule, once, cooldown *yaml.Node) {
-	kinds := kindsOf(r.topics)
+	kinds := r.subjectKinds()
 	if len(kinds) == 0 || slices.Contains(kinds, event.KindOther) {
 		return
 	}

@@ -1,0 +1,540 @@
+package rules
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/event"
+)
+
+// Rules that say `from: any` hear of what Switchboard itself does, so that one can set off the
+// next, and in the end the first again (I9). Which action brings which notification back is in
+// the actions package (EchoOf); this file makes a graph of it, in which a rule feeds another, and
+// looks for cycles. A cycle is harmless when something in it ends it, whatever happens:
+//
+//   - once, and a condition that the rule's own actions make false for good: at most once for a
+//     conversation, ticket or contact, unless the cycle makes new ones;
+//   - cooldown, and limit, as long as what they allow in an hour stays below the breaker: a run that
+//     is held back is not made up for, so the chain ends there;
+//   - a part: a rule runs once on it, and a tag makes no new one.
+//
+// Rules that are so bounded are taken out, and what remains must have no cycle. The same order
+// gives the bound: how often each rule can run because of one event from outside.
+
+// tagCreated tells of a tag on a conversation. Its part is the one that was tagged, whoever wrote
+// that, so that rules which do not say `from: any` may see it, too.
+const tagCreated = "conversation_part.tag.created"
+
+// feeder is a rule as part of the graph.
+type feeder struct {
+	rule   *rule
+	place  int // in file order
+	kinds  []string
+	echoes []actions.Echo
+	after  foresight // what its actions leave behind
+	feeds  []*feed
+
+	settled bool
+	inflow  int // events that reach it from rules that are settled, and from outside
+	runs    int
+}
+
+// feed is one way in which a rule sets off another.
+type feed struct {
+	to     *feeder
+	action string // its kind
+	topic  string
+	times  int
+	cut    bool // bounded by the part
+}
+
+// graph is all live rules of a ruleset.
+type graph struct {
+	nodes   []*feeder
+	breaker int
+}
+
+func newGraph(rules []*rule, breaker int) *graph {
+	g := &graph{breaker: breaker}
+	for i, r := range rules {
+		if r.state == stateLive {
+			g.nodes = append(g.nodes, newFeeder(r, i))
+		}
+	}
+	hearing := map[string][]*feeder{} // by topic, those that hear of our own work
+	for _, n := range g.nodes {
+		for i, e := range n.echoes {
+			for _, topic := range e.Topics {
+				if _, asked := hearing[topic]; !asked {
+					hearing[topic] = g.hearing(topic)
+				}
+				n.feed(n.rule.actions[i].kind, topic, &e, hearing[topic])
+			}
+		}
+	}
+	return g
+}
+
+func newFeeder(r *rule, place int) *feeder {
+	n := &feeder{rule: r, place: place, kinds: r.subjectKinds(), after: foresight{}}
+	for _, a := range r.actions {
+		echo, _ := actions.EchoOf(a.spec, n.kinds)
+		n.echoes = append(n.echoes, echo)
+		n.after.see(echo.Facts)
+	}
+	return n
+}
+
+// Echoes are what comes back from Intercom when the actions of a rule have been carried out, in
+// their order.
+func (rs *Ruleset) Echoes(rule string) (list []actions.Echo) {
+	for i, r := range rs.rules {
+		if r.name == rule {
+			list = newFeeder(r, i).echoes
+		}
+	}
+	return list
+}
+
+// feed adds what an action sets off by this topic. Topics that tell of one part run a rule once.
+func (n *feeder) feed(action, topic string, e *actions.Echo, to []*feeder) {
+	for _, other := range to {
+		known := func(f *feed) bool { return e.Part && f.to == other && f.action == action }
+		if !slices.ContainsFunc(n.feeds, known) {
+			n.feeds = append(n.feeds, &feed{to: other, action: action, topic: topic, times: max(1, e.Times)})
+		}
+	}
+}
+
+// hearing are the rules that run when our own work has this topic.
+func (g *graph) hearing(topic string) (list []*feeder) {
+	for _, n := range g.nodes {
+		if n.rule.from == fromAny && n.rule.listensTo(topic) && n.rule.mayRunOnOwn(topic) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+func (r *rule) listensTo(topic string) bool {
+	return slices.ContainsFunc(r.topics, func(p topicPattern) bool { return p.matches(topic) })
+}
+
+// mayRunOnOwn tells whether the rule's condition can hold on a notification of our own work. Of
+// that a teammate or a bot is the author, or nobody is named.
+func (r *rule) mayRunOnOwn(topic string) bool {
+	if topic == "event.created" || strings.HasSuffix(topic, "signed_up") {
+		return r.condition.under(foresight{"event.topic": {Known: true, Value: topic}}) != never
+	}
+	for _, from := range []any{nil, fromTeammate, fromBot} {
+		f := foresight{"event.topic": {Known: true, Value: topic}, "event.from": {Known: true, Value: from}}
+		if topic == "conversation.admin.replied" {
+			f["message.from"] = actions.Fact{Known: true, Value: fromTeammate}
+		}
+		if r.condition.under(f) != never {
+			return true
+		}
+	}
+	return false
+}
+
+// settle finds out how often each of the nodes can run, those first that feed the others. It
+// returns the groups of rules in which nothing ends that.
+func (g *graph) settle(nodes []*feeder) (endless [][]*feeder) {
+	for _, group := range components(nodes) {
+		switch bounded := g.bounded(group); {
+		case !cyclic(group):
+			group[0].settle(group[0].inflow)
+		case g.cutTags(group):
+			endless = append(endless, g.settle(group)...)
+		case len(bounded) == 0:
+			endless = append(endless, group)
+		default:
+			caps := make([]int, len(bounded))
+			for i, n := range bounded {
+				caps[i], _ = g.most(n, group)
+			}
+			for i, n := range bounded {
+				n.settle(caps[i])
+			}
+			rest := slices.DeleteFunc(slices.Clone(group), func(n *feeder) bool { return n.settled })
+			endless = append(endless, g.settle(rest)...)
+		}
+	}
+	return endless
+}
+
+// settle says how often a rule can run, which is how often it feeds others.
+func (n *feeder) settle(runs int) {
+	n.runs, n.settled = runs, true
+	for _, f := range n.feeds {
+		if !f.cut {
+			f.to.inflow = plus(f.to.inflow, times(runs, f.times))
+		}
+	}
+}
+
+// cutTags removes the feeds by tags from a group that makes no parts: a rule runs once on each part
+// that is there.
+func (g *graph) cutTags(group []*feeder) (cut bool) {
+	for _, n := range group {
+		if slices.ContainsFunc(n.echoes, func(e actions.Echo) bool { return e.Part }) {
+			return false
+		}
+	}
+	parts := 1
+	for _, n := range g.nodes {
+		for _, e := range n.echoes {
+			if n.settled && e.Part {
+				parts = plus(parts, times(n.runs, max(1, e.Times)))
+			}
+		}
+	}
+	for _, n := range group {
+		for _, f := range n.feeds {
+			if f.topic == tagCreated && slices.Contains(group, f.to) && !f.cut {
+				f.cut, cut = true, true
+				f.to.inflow = plus(f.to.inflow, parts)
+			}
+		}
+	}
+	return cut
+}
+
+// bounded are the rules of a group that end every cycle they are in.
+func (g *graph) bounded(group []*feeder) (list []*feeder) {
+	for _, n := range group {
+		if _, ends := g.most(n, group); ends {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// most is how often a rule can run in an hour because of one event; ends is false when nothing in
+// itself bounds that.
+func (g *graph) most(n *feeder, group []*feeder) (most int, ends bool) {
+	most = math.MaxInt
+	bound := func(applies bool, runs int) {
+		if applies {
+			most, ends = min(most, runs), true
+		}
+	}
+	r := n.rule
+	threads, newThreads := g.subjects(group, event.KindConversation, event.KindTicket)
+	threads = plus(threads, 1) // a conversation and the ticket it is linked to
+	contacts, newContacts := g.subjects(group, event.KindContact)
+	bound(r.onceFor == perConversation && !newThreads, threads)
+	bound(r.onceFor == perContact && !newContacts, contacts)
+	if c := r.cooldown; c.length > 0 {
+		perHour := windows(c.length)
+		bound(c.per == perConversation && !newThreads && g.calm(perHour, group), times(threads, perHour+1))
+		bound(c.per == perContact && !newContacts && g.calm(perHour, group), times(contacts, perHour+1))
+	}
+	if l := r.limit; l.runs > 0 {
+		perHour := times(l.runs, windows(l.per))
+		bound(g.calm(perHour, group), plus(perHour, l.runs)) // of a window that was open already, too
+	}
+	bound(!newThreads && !newContacts && n.silences(group), paths(group))
+	return most, ends
+}
+
+// windows is how many windows of a length begin in an hour.
+func windows(d time.Duration) int { return max(1, int((time.Hour+d-1)/max(d, 1))) }
+
+// calm tells whether a rule that runs so often in an hour keeps the cycle below the breaker.
+func (g *graph) calm(runs int, group []*feeder) bool {
+	n := 0
+	for _, member := range group {
+		n += len(member.echoes)
+	}
+	return times(runs, n) <= g.breaker
+}
+
+// subjects is how many of these kinds one event can concern: one, and those that were made because
+// of it. fresh tells that the group itself makes more of them.
+func (g *graph) subjects(group []*feeder, kinds ...string) (n int, fresh bool) {
+	n = 1
+	for _, node := range g.nodes {
+		for _, e := range node.echoes {
+			if !slices.ContainsFunc(e.Makes, func(kind string) bool { return slices.Contains(kinds, kind) }) {
+				continue
+			}
+			fresh = fresh || slices.Contains(group, node)
+			if node.settled {
+				n = plus(n, node.runs)
+			}
+		}
+	}
+	return n, fresh
+}
+
+// silences tells whether a rule's own actions make its condition false, and nothing in the group
+// can make it true again. That is so only when it is about the subject on which they act.
+func (n *feeder) silences(group []*feeder) bool {
+	if len(n.kinds) != 1 {
+		return false
+	}
+	f := foresight{}
+	for path, fact := range n.after {
+		if strings.HasPrefix(path, n.kinds[0]+".") {
+			f[path] = fact
+		}
+	}
+	for _, other := range group {
+		for _, e := range other.echoes {
+			if other != n {
+				f.doubt(e.Facts)
+			}
+		}
+	}
+	return n.rule.condition.under(f) == never
+}
+
+// paths is how many ways there are through a group for the events that reach it from outside, each
+// rule twice on a way: what silences itself may still run for what happened just before.
+func paths(group []*feeder) int {
+	in, ways := 0, 1
+	for _, n := range group {
+		in = plus(in, n.inflow)
+		out := 1
+		for _, f := range n.feeds {
+			if slices.Contains(group, f.to) {
+				out = plus(out, f.times)
+			}
+		}
+		ways = times(ways, times(out, out))
+	}
+	return times(max(in, 1), ways)
+}
+
+// cyclic tells whether a component is more than one rule that does not feed itself.
+func cyclic(group []*feeder) bool {
+	return len(group) > 1 || slices.ContainsFunc(group[0].feeds, func(f *feed) bool { return f.to == group[0] && !f.cut })
+}
+
+// plus and times stay at the largest number when they would go beyond it.
+func plus(a, b int) int {
+	if a > math.MaxInt-b {
+		return math.MaxInt
+	}
+	return a + b
+}
+
+func times(a, b int) int {
+	if a > 0 && b > math.MaxInt/a {
+		return math.MaxInt
+	}
+	return a * b
+}
+
+// components groups nodes that feed each other, the feeding groups before those that they feed
+// (Tarjan's algorithm).
+func components(nodes []*feeder) [][]*feeder {
+	type mark struct {
+		index, low int
+		open       bool
+	}
+	marks := make(map[*feeder]*mark, len(nodes))
+	for _, n := range nodes {
+		marks[n] = &mark{index: -1}
+	}
+	var groups [][]*feeder
+	var stack []*feeder
+	next := 0
+	var visit func(n *feeder) *mark
+	visit = func(n *feeder) *mark {
+		m := marks[n]
+		m.index, m.low, m.open = next, next, true
+		next++
+		stack = append(stack, n)
+		for _, f := range n.feeds {
+			other := marks[f.to]
+			switch {
+			case f.cut || other == nil:
+			case other.index < 0:
+				m.low = min(m.low, visit(f.to).low)
+			case other.open:
+				m.low = min(m.low, other.index)
+			}
+		}
+		if m.low == m.index {
+			i := slices.Index(stack, n)
+			group := slices.Clone(stack[i:])
+			stack = stack[:i]
+			for _, member := range group {
+				marks[member].open = false
+			}
+			slices.SortFunc(group, func(a, b *feeder) int { return a.place - b.place })
+			groups = append(groups, group)
+		}
+		return m
+	}
+	for _, n := range nodes {
+		if marks[n].index < 0 {
+			visit(n)
+		}
+	}
+	slices.Reverse(groups)
+	return groups
+}
+
+// shortestCycle is a shortest cycle in a group, as the feeds that make it, beginning at its first rule
+// that is in one so short.
+func shortestCycle(group []*feeder) (start *feeder, cycle []*feed) {
+	for _, n := range group {
+		if way := wayBack(n, group); len(way) > 0 && (cycle == nil || len(way) < len(cycle)) {
+			start, cycle = n, way
+		}
+	}
+	return start, cycle
+}
+
+// wayBack is a shortest way from a rule back to itself.
+func wayBack(from *feeder, group []*feeder) []*feed {
+	type step struct {
+		at  *feeder
+		way []*feed
+	}
+	seen := map[*feeder]bool{}
+	for queue := []step{{at: from}}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		for _, f := range s.at.feeds {
+			if f.cut || seen[f.to] || !slices.Contains(group, f.to) {
+				continue
+			}
+			seen[f.to] = true
+			w := append(slices.Clone(s.way), f)
+			if f.to == from {
+				return w
+			}
+			queue = append(queue, step{f.to, w})
+		}
+	}
+	return nil
+}
+
+const loopHint = "leave out from: any, or add once: or limit:, or a condition that its own action makes false, such as not has_tag(\"X\") with tag: X"
+
+// refuseLoops reports rules that feed each other without end, one shortest cycle of each group.
+func (p *loader) refuseLoops() {
+	breaker := p.breaker
+	if breaker == 0 {
+		breaker = defaultBreaker
+	}
+	g := newGraph(p.rules, breaker)
+	for _, n := range g.nodes {
+		n.inflow = 1
+	}
+	for _, group := range g.settle(g.nodes) {
+		start, cycle := shortestCycle(group)
+		p.file = start.rule.source
+		p.Problem(start.rule.listens, "rules/loop", weakBounds(group)+loopHint, "%s", drawCycle(start, cycle))
+	}
+}
+
+// drawCycle writes a cycle in one line: rules with their places, what they do, and what that tells.
+func drawCycle(start *feeder, cycle []*feed) string {
+	var b strings.Builder
+	b.WriteString("rules feed each other without end: ")
+	if len(cycle) == 1 {
+		b.Reset()
+		b.WriteString("this rule feeds itself without end: ")
+	}
+	at := start
+	for _, f := range cycle {
+		b.WriteString(strconv.Quote(at.rule.name) + " (" + at.rule.file + ":" + strconv.Itoa(at.rule.line) + ", " + f.action + ") -> " + f.topic + " -> ")
+		at = f.to
+	}
+	return b.String() + strconv.Quote(start.rule.name)
+}
+
+// weakBounds says why what looks like a bound is none.
+func weakBounds(group []*feeder) string {
+	for _, n := range group {
+		switch r := n.rule; {
+		case r.onceFor != "":
+			return "once: " + r.onceFor + " does not end this, because each round makes a new " + madeIn(group) + "; "
+		case r.limit.runs > 0:
+			return "limit: " + r.limit.String() + " allows more actions in an hour than settings.breaker; "
+		case r.cooldown.length > 0:
+			return "cooldown: " + r.cooldown.String() + " allows more actions in an hour than settings.breaker, or each round makes something new; "
+		}
+	}
+	return ""
+}
+
+func madeIn(group []*feeder) string {
+	for _, n := range group {
+		for _, e := range n.echoes {
+			for _, kind := range e.Makes {
+				if kind != event.KindCompany {
+					return kind
+				}
+			}
+		}
+	}
+	return "subject"
+}
+
+// Bound is how much one event from outside can lead to.
+type Bound struct {
+	// Actions and Events are the most actions that it can cause within an hour, and the most
+	// notifications of those that come back. math.MaxInt stands for that and more.
+	Actions, Events int
+	// Feeds tells that some rule can run because of what another did, or itself.
+	Feeds bool
+}
+
+// Bound computes how much one event can lead to, for the topic for which that is most.
+func (rs *Ruleset) Bound() (b Bound) {
+	g := newGraph(rs.rules, rs.breaker)
+	topics := event.Topics()
+	for _, n := range g.nodes {
+		b.Feeds = b.Feeds || len(n.feeds) > 0
+		for _, p := range n.rule.topics {
+			if p.exact {
+				topics = append(topics, p.text)
+			}
+		}
+	}
+	for _, topic := range topics {
+		actions, events := g.bound(topic)
+		b.Actions, b.Events = max(b.Actions, actions), max(b.Events, events)
+	}
+	return b
+}
+
+// bound is what an event with this topic can lead to.
+func (g *graph) bound(topic string) (actions, events int) {
+	tags := false
+	for _, n := range g.nodes {
+		n.settled, n.runs, n.inflow = false, 0, 0
+		for _, f := range n.feeds {
+			f.cut = false
+		}
+		for _, e := range n.echoes {
+			tags = tags || slices.Contains(e.Topics, tagCreated)
+		}
+	}
+	for _, n := range g.nodes {
+		if n.rule.listensTo(topic) {
+			n.inflow = 1
+		}
+		if tags && n.rule.listensTo(tagCreated) { // what we tag is somebody else's part
+			n.inflow++
+		}
+	}
+	g.settle(g.nodes)
+	for _, n := range g.nodes {
+		actions = plus(actions, times(n.runs, len(n.echoes)))
+		for _, e := range n.echoes {
+			events = plus(events, times(n.runs, times(len(e.Topics), max(1, e.Times))))
+		}
+	}
+	return actions, events
+}
