@@ -130,9 +130,13 @@ func (r *rule) mayRunOnOwn(topic string) bool {
 	if topic == "event.created" || strings.HasSuffix(topic, "signed_up") {
 		return r.condition.under(foresight{"event.topic": {Known: true, Value: topic}}) != never
 	}
-	for _, from := range []any{nil, fromTeammate, fromBot} {
+	actors := []any{nil, fromTeammate, fromBot}
+	if r.wait != nil {
+		actors = []any{nil} // nobody acts when a timer comes due
+	}
+	for _, from := range actors {
 		f := foresight{"event.topic": {Known: true, Value: topic}, "event.from": {Known: true, Value: from}}
-		if topic == "conversation.admin.replied" {
+		if topic == "conversation.admin.replied" && r.wait == nil {
 			f["message.from"] = actions.Fact{Known: true, Value: fromTeammate}
 		}
 		if r.condition.under(f) != never {
@@ -196,7 +200,8 @@ func (g *graph) cutTags(group []*feeder) (cut bool) {
 	}
 	for _, n := range group {
 		for _, f := range n.feeds {
-			if f.topic == tagCreated && slices.Contains(group, f.to) && !f.cut {
+			// A timer does not remember parts.
+			if f.topic == tagCreated && f.to.rule.wait == nil && slices.Contains(group, f.to) && !f.cut {
 				f.cut, cut = true, true
 				f.to.inflow = plus(f.to.inflow, parts)
 			}
