@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// anyCall are the methods that make whatever call they are given.
-var anyCall = []string{"Raw", "RawPages"}
+// anyCall are the methods that make whatever call they are given, or one page of any search.
+var anyCall = []string{"Raw", "RawPages", "SearchPage"}
 
 func operation(name string) (Operation, bool) {
 	i := slices.IndexFunc(operations, func(o Operation) bool { return o.Name == name })

@@ -272,26 +272,49 @@ func (q Query) checkCondition(r Resource) (Query, error) {
 // It only reads, so it may be made again whatever became of it. What a query finds is no
 // snapshot: items that change meanwhile may come twice or be left out.
 func search[T any](ctx context.Context, c *Client, resource Resource, q Query, limit int) iter.Seq2[Item[T], error] {
-	r := request{method: http.MethodPost, endpoint: "/" + string(resource) + "/search", reads: true}
 	q, err := q.check(resource)
 	if err != nil {
+		r := searchCall(resource, q, 0, "")
 		return func(yield func(Item[T], error) bool) {
 			yield(Item[T]{}, r.refuse(err.Error()))
 		}
 	}
+	return items[T](ctx, c, pager{
+		keys: []string{string(resource), "data"}, limit: limit, next: nextCursor,
+		at: func(cursor string) request {
+			return searchCall(resource, q, pageSize(resource.pageSize(), limit), cursor)
+		},
+	})
+}
+
+// searchCall is the call for one page of a search. The query was checked.
+func searchCall(resource Resource, q Query, size int, cursor string) request {
 	type pagination struct {
 		PerPage       int    `json:"per_page"`
 		StartingAfter string `json:"starting_after,omitempty"`
 	}
-	return items[T](ctx, c, pager{
-		keys: []string{string(resource), "data"}, limit: limit, next: nextCursor,
-		at: func(cursor string) request {
-			page := r
-			page.body = struct {
-				Query      Query      `json:"query"`
-				Pagination pagination `json:"pagination"`
-			}{q, pagination{pageSize(resource.pageSize(), limit), cursor}}
-			return page
-		},
-	})
+	return request{
+		method: http.MethodPost, endpoint: "/" + string(resource) + "/search", reads: true,
+		body: struct {
+			Query      Query      `json:"query"`
+			Pagination pagination `json:"pagination"`
+		}{q, pagination{size, cursor}},
+	}
+}
+
+// SearchPage makes one call of a search and returns the items of that page, at most size of
+// them, as Intercom sent them, and where the next page begins; empty when this is the last. The
+// first page begins nowhere. It is for those who must be able to go on from a page later; the
+// others iterate with SearchContacts and its like.
+func (c *Client) SearchPage(ctx context.Context, resource Resource, q Query, size int, cursor string) (items []json.RawMessage, next string, err error) {
+	checked, err := q.check(resource)
+	r := searchCall(resource, checked, size, cursor)
+	if err != nil {
+		return nil, "", r.refuse(err.Error())
+	}
+	p, err := c.page(ctx, &r, string(resource), "data")
+	if err != nil {
+		return nil, "", err
+	}
+	return p.items, nextCursor(cursor, p), nil
 }

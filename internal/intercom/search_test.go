@@ -278,3 +278,27 @@ func TestParseQuery_says_where_and_what_is_wrong(t *testing.T) {
 		}
 	}
 }
+
+func TestSearchPage_is_one_call_and_says_where_the_next_page_begins(t *testing.T) {
+	rec := pageAnswers(t,
+		`{"tickets":[{"id":"1"},{"id":2,"more":true}],"pages":{"next":{"starting_after":"a"}}}`,
+		`{"tickets":[{"id":"3"}],"pages":{"next":null}}`)
+	c := rec.client(t)
+	items, next, err := c.SearchPage(t.Context(), Tickets, Eq("open", true), 2, "")
+	if err != nil || len(items) != 2 || string(items[1]) != `{"id":2,"more":true}` || next != "a" {
+		t.Errorf("%s, %q, %v", items, next, err)
+	}
+	items, next, err = c.SearchPage(t.Context(), Tickets, Eq("open", true), 2, next)
+	if err != nil || len(items) != 1 || next != "" {
+		t.Errorf("%s, %q, %v", items, next, err)
+	}
+	const query = `{"query":{"field":"open","operator":"=","value":true},"pagination":`
+	for i, want := range []string{query + `{"per_page":2}}`, query + `{"per_page":2,"starting_after":"a"}}`} {
+		if got := rec.all()[i]; got.uri != "/tickets/search" || !sameJSON(t, got.body, want) {
+			t.Errorf("call %d sent %s to %s", i+1, got.body, got.uri)
+		}
+	}
+	if _, _, err := c.SearchPage(t.Context(), Contacts, AtLeast("created_at", 1), 2, ""); ClassOf(err) != Permanent || len(rec.all()) != 2 {
+		t.Errorf("what Intercom would refuse: %v", err)
+	}
+}
