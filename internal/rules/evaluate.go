@@ -33,8 +33,11 @@ type Input struct {
 // An error is always a *LookupError: nothing was decided, and it is worth trying again. Whatever else goes wrong concerns one rule, which fails.
 // Evaluate does not panic and is safe for concurrent use.
 func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
-	if in.Event.Topic == event.TopicTimer {
+	switch in.Event.Topic {
+	case event.TopicTimer:
 		return rs.evaluateTimer(ctx, in)
+	case event.TopicSchedule:
+		return rs.evaluateScheduled(ctx, in)
 	}
 	listening := rs.rulesFor(in.Event.Topic)
 	d := &Decision{

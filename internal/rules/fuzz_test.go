@@ -25,6 +25,8 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		header + ruleText("a", `if: message.text matches "(?i)x|y"; once: contact; then: [{note: "{{ contact.name }}"}, close]`),
 		header + ruleText("b", `cooldown: { for: 1d12h, per: contact }; limit: { runs: 50, per: 1h }`),
+		sweepRule(`search: { operator: OR, value: [ { state: [open, 5], priority: null }, { field: updated_at, operator: "<", value: "{{ now() - duration('1h') }}" } ] }`),
+		sweepRule(`search: { contacts: { custom_attributes.x: '{{ lists.vip_domains | first() }}' } }; then: [ { tag: { name: x, on: contact } } ]`),
 		header + ruleText("a", "if: >-\n      any(companies, .name == \"x\")\n      and conversation.tags[0] != nil"),
 		"version: 1\nrules:\n- name: x\n  when: ping\n  if: |2\n     a\n  then: [close]",
 		"%YAML 1.2\n---\nversion: 1\n...", "\ufeffversion: 1", "version: 1 # x\n\n\n", "a: 'b", "a: \"\\", "? x\n: y", "!!map {a: b}",
@@ -53,6 +55,17 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		rs.Rules()
+		for _, sweep := range rs.Sweeps() {
+			_, _, _ = sweep.Query(noon)
+			if next := sweep.Next(noon); !next.After(noon) && !next.IsZero() {
+				t.Errorf("%s comes at %s, after %s", sweep.Every, next, noon)
+			}
+			if found, err := sweep.Event("ws", noon, noon, []byte(staleConversation)); err != nil {
+				t.Error(err)
+			} else if _, err := rs.Evaluate(t.Context(), Input{Event: found, Now: noon}); err != nil {
+				t.Error(err)
+			}
+		}
 		for _, r := range rs.rules {
 			ev := ev
 			if len(r.topics) > 0 && r.topics[0].exact {

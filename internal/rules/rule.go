@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -11,6 +12,7 @@ import (
 
 	"switchboard/internal/actions"
 	"switchboard/internal/diag"
+	"switchboard/internal/schedule"
 )
 
 // rule is one rule, compiled.
@@ -27,9 +29,11 @@ type rule struct {
 	limit     limit
 	during    *hours // nil for any time
 	outside   *hours
-	wait      *wait // nil for a rule that runs at once
+	wait      *wait         // nil for a rule that runs at once
+	skipLate  time.Duration // later than that after its time it does not run; 0 for never too late
 	stop      bool
 	topics    []topicPattern
+	sweep     *sweep // nil without `every`
 	condition condition
 	actions   []plannedSpec
 	source    *sourceFile // for problems with several rules, found when all are read
@@ -56,11 +60,6 @@ const (
 	fromAny   = "any"
 )
 
-// laterKeys are the keys of rules that later versions bring.
-var laterKeys = []string{
-	"every", "search",
-}
-
 func (p *loader) readRules(n *yaml.Node) {
 	if n == nil || isEmpty(n) {
 		return
@@ -86,6 +85,8 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 	has := map[string]bool{}
 	var once, cooldown, outside *yaml.Node
 	var w waitKeys
+	var every *schedule.Schedule
+	var search *sweepSearch
 	key := func(name string, read func(*yaml.Node)) func(*yaml.Node) {
 		return func(n *yaml.Node) {
 			has[name] = true
@@ -98,6 +99,8 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		"if":       func(n *yaml.Node) { r.condition.all = p.readClauses(n, "if") },
 		"any":      func(n *yaml.Node) { r.condition.any = p.readClauses(n, "any") },
 		"none":     func(n *yaml.Node) { r.condition.none = p.readClauses(n, "none") },
+		"every":    func(n *yaml.Node) { every = p.readEvery(n) },
+		"search":   func(n *yaml.Node) { search = p.readSearch(n) },
 		"then":     key("then", func(n *yaml.Node) { r.actions = p.readActions(n) }),
 		"stop":     func(n *yaml.Node) { r.stop = p.readFlag(n) },
 		"once":     func(n *yaml.Node) { once = n; r.onceFor, _ = p.choice(n, perConversation, perContact) },
@@ -118,7 +121,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 			r.listens = n
 			r.from, _ = p.choice(n, fromCustomer, fromTeammate, fromBot, fromHuman, fromAny)
 		},
-	}, laterKeys)
+	}, nil)
 	for _, name := range []string{"name", "when", "then"} {
 		insteadOf := name == "when" && valueBehind(n, "every") != nil
 		if !has[name] && !insteadOf {
@@ -129,6 +132,8 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 		p.Problem(outside, "rules/never", "", "the rule never applies: it is both during and outside %s", r.during.name)
 	}
 	r.wait = p.readWait(n, r, &w)
+	r.sweep = newSweep(every, search)
+	p.checkSweep(n)
 	p.checkSubjects(r, once, cooldown)
 	return r
 }

@@ -126,6 +126,8 @@ type Info struct {
 	Line     int      `json:"line"`
 	State    string   `json:"state"` // live, shadow or off
 	When     []string `json:"when"`
+	Every    string   `json:"every,omitempty"`  // a schedule, instead of When
+	Search   string   `json:"search,omitempty"` // what the schedule runs the rule on
 	From     string   `json:"from"`
 	Once     string   `json:"once,omitempty"`     // conversation, contact or empty
 	Cooldown string   `json:"cooldown,omitempty"` // such as "1h per conversation"
@@ -158,6 +160,9 @@ func (r *rule) info() Info {
 	}
 	if r.outside != nil {
 		info.Outside = r.outside.name
+	}
+	if r.sweep != nil {
+		info.Every, info.Search = r.sweep.every.String(), r.sweep.search.String()
 	}
 	for _, p := range r.topics {
 		info.When = append(info.When, p.text)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -218,10 +219,13 @@ func (s *search) group(c *compiler, n ast.Node, names []ast.Node, values map[str
 		return nil
 	}
 	parts := make([]queryPart, len(list.Nodes))
-	for i, node := range list.Nodes {
-		if parts[i] = s.filter(c, node, depth+1); parts[i] == nil {
-			return nil
-		}
+	wrong := false
+	for i, node := range list.Nodes { // all of them, to report every problem
+		parts[i] = s.filter(c, node, depth+1)
+		wrong = wrong || parts[i] == nil
+	}
+	if wrong {
+		return nil
 	}
 	return joined(operator, parts)
 }
@@ -251,24 +255,32 @@ func (s *search) pairs(c *compiler, n ast.Node, names []ast.Node, values map[str
 		return nil
 	}
 	parts := make([]queryPart, len(names))
+	wrong := false
 	for i, node := range names {
-		name := node.(*ast.StringNode).Value
-		field, ok := s.field(c, node, name)
-		if !ok {
-			return nil
-		}
-		operator := "="
-		if values[name].Nature().Kind == reflect.Slice {
-			operator = "IN"
-		}
-		if parts[i] = s.compare(c, name, field, operator, node, values[name]); parts[i] == nil {
-			return nil
-		}
+		parts[i] = s.pair(c, node, values[node.(*ast.StringNode).Value])
+		wrong = wrong || parts[i] == nil
 	}
-	if len(parts) == 1 {
+	switch {
+	case wrong:
+		return nil
+	case len(parts) == 1:
 		return parts[0]
 	}
 	return joined("AND", parts)
+}
+
+// pair compiles a field and the value that it must have, or a list of those.
+func (s *search) pair(c *compiler, name, value ast.Node) queryPart {
+	text := name.(*ast.StringNode).Value
+	field, ok := s.field(c, name, text)
+	if !ok {
+		return nil
+	}
+	operator := "="
+	if value.Nature().Kind == reflect.Slice {
+		operator = "IN"
+	}
+	return s.compare(c, text, field, operator, name, value)
 }
 
 // single compiles {field: "...", operator: "...", value: ...}.
@@ -297,14 +309,15 @@ func (s *search) single(c *compiler, n ast.Node, names []ast.Node, values map[st
 
 // field finds a searchable field.
 func (s *search) field(c *compiler, n ast.Node, name string) (searchField, bool) {
-	if attribute, ok := strings.CutPrefix(name, "custom_attributes."); ok && attribute != "" {
+	attributes := cmp.Or(s.attributes, "custom_attributes.")
+	if attribute, ok := strings.CutPrefix(name, attributes); ok && attribute != "" {
 		return searchField{}, true
 	}
 	f, ok := s.by[name]
 	if !ok {
 		hint := didYouMean(name, sortedNames(s.by))
 		if hint == "" {
-			hint = `your own attributes are searched by "custom_attributes.NAME"`
+			hint = `your own attributes are searched by "` + attributes + cmp.Or(s.attributeID, "NAME") + `"`
 		}
 		c.x.problem(n, "rules/search", hint, "Intercom cannot search %s by %q", s.kind, shorten(name))
 	}
@@ -404,8 +417,11 @@ func (f searchField) value(v any, name string, at site) any {
 	_, isText := v.(string)
 	switch f.holds {
 	case searchText:
-		if out = idOf(v); isText {
+		switch out = idOf(v); {
+		case isText:
 			out = v // "0" and "" are values to search for
+		case v == 0:
+			out = "0" // nobody
 		}
 	case searchNumber:
 		out = numberOf(v)

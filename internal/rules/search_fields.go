@@ -118,6 +118,9 @@ type search struct {
 	kind  QuestionKind
 	by    map[string]searchField // nil: by words
 	found record
+	// attributes is what the names of a workspace's own begin with, and attributeID what follows;
+	// empty for "custom_attributes." and "NAME".
+	attributes, attributeID string
 	// usual and most are how many objects it returns when the rule does not say, and at most.
 	usual, most int
 	example     string

@@ -13,7 +13,7 @@ import (
 func TestSearch_fields_are_those_of_the_client(t *testing.T) {
 	samples := map[searchKind]any{searchText: "x", searchNumber: 7, searchDate: time.Unix(1768032600, 0), searchFlag: true}
 	wrong := map[searchKind]any{searchText: true, searchNumber: "x", searchDate: "x", searchFlag: "x"}
-	for _, s := range searches {
+	for _, s := range append(slices.Clone(searches), swept["tickets"].search) {
 		for name, field := range s.by {
 			for _, operator := range allSearchOperators {
 				query := func(v any) error {

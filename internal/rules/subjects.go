@@ -36,12 +36,20 @@ func SubjectKinds(when []string) []string {
 }
 
 // subjectKinds are what the rule's events may be about.
-func (r *rule) subjectKinds() []string { return kindsOf(r.topics) }
+func (r *rule) subjectKinds() []string {
+	if r.sweep != nil {
+		return []string{r.sweep.search.kind}
+	}
+	return kindsOf(r.topics)
+}
 
 // checkSubjects reports what a rule wants of things that its events are never about. once and
 // cooldown are where the rule says so.
 func (p *loader) checkSubjects(r *rule, once, cooldown *yaml.Node) {
-	kinds := r.subjectKinds()
+	kinds, topic := r.subjectKinds(), "no topic of this rule"
+	if r.sweep != nil {
+		topic = "nothing that this rule searches"
+	}
 	if len(kinds) == 0 || slices.Contains(kinds, event.KindOther) {
 		return
 	}
@@ -55,8 +63,8 @@ func (p *loader) checkSubjects(r *rule, once, cooldown *yaml.Node) {
 			continue
 		}
 		if wanted := limited.Subjects(); len(wanted) > 0 && never(wanted) {
-			p.Problem(a.at, "rules/subject", hint, "%s acts on %s, and no topic of this rule is about one",
-				a.kind, plural(wanted))
+			p.Problem(a.at, "rules/subject", hint, "%s acts on %s, and %s is about one",
+				a.kind, plural(wanted), topic)
 		}
 	}
 	for _, counts := range []struct {
@@ -66,9 +74,9 @@ func (p *loader) checkSubjects(r *rule, once, cooldown *yaml.Node) {
 		switch {
 		case counts.at == nil:
 		case counts.per == perConversation && never([]string{event.KindConversation, event.KindTicket}):
-			p.Problem(counts.at, "rules/subject", hint, "no topic of this rule is about a conversation or ticket")
+			p.Problem(counts.at, "rules/subject", hint, "%s is about a conversation or ticket", topic)
 		case counts.per == perContact && never([]string{event.KindConversation, event.KindTicket, event.KindContact, event.KindCompany}):
-			p.Problem(counts.at, "rules/subject", hint, "no topic of this rule names a contact")
+			p.Problem(counts.at, "rules/subject", hint, "%s names a contact", topic)
 		}
 	}
 }

@@ -247,7 +247,7 @@ func (rs *Ruleset) due(e *evaluation, r *rule, timer event.Timer, o *Outcome) (T
 		change.Change, change.Timer = TimerMoved, moved
 		return change, nil
 	}
-	if late := e.in.Now.Sub(timer.DueAt); r.wait.skipLate > 0 && late > r.wait.skipLate {
+	if late := e.in.Now.Sub(timer.DueAt); r.skipLate > 0 && late > r.skipLate {
 		o.Verdict, o.HeldBy = HeldBack, HeldByLate
 		o.Reason = "if_late: it came due at " + stamp(timer.DueAt) + ", " + late.Round(time.Second).String() + " ago"
 		change.Change = TimerSkipped
@@ -328,8 +328,7 @@ type wait struct {
 	written  string // after as the file has it
 	hours    *hours // the clock runs only then; nil for always
 	cancelOn []topicPattern
-	restart  bool          // the trigger starts it again
-	skipLate time.Duration // later than that it does not run; 0 for never too late
+	restart  bool // the trigger starts it again
 }
 
 // String is the wait in a few words, such as "15m of support".

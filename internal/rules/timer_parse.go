@@ -25,17 +25,10 @@ func (p *loader) readWait(n *yaml.Node, r *rule, keys *waitKeys) *wait {
 		w.restart = p.readFlag(keys.restart)
 	}
 	if keys.ifLate != nil {
-		w.skipLate = p.readIfLate(keys.ifLate)
+		r.skipLate = p.readIfLate(keys.ifLate)
 	}
 	if keys.after == nil {
-		for _, key := range []struct {
-			name  string
-			value *yaml.Node
-		}{{"hours", keys.hours}, {"cancel_on", keys.cancelOn}, {"restart", keys.restart}, {"if_late", keys.ifLate}} {
-			if key.value != nil {
-				p.Problem(keyBefore(n, key.value), "rules/needs-after", "add after: 15m, or take it away", "%q is for rules that wait", key.name)
-			}
-		}
+		p.checkNoWait(n)
 		return nil
 	}
 	w.after, w.written = p.readWindow(keys.after, "the time to wait")
@@ -45,18 +38,23 @@ func (p *loader) readWait(n *yaml.Node, r *rule, keys *waitKeys) *wait {
 		}
 	}
 	if r.stop {
-		p.Problem(keyBefore(n, keys.after), "rules/wrong-value", "take stop: true away", "a rule that waits cannot stop the evaluation: it runs later, alone")
+		p.Problem(keyNode(n, "after"), "rules/wrong-value", "take stop: true away", "a rule that waits cannot stop the evaluation: it runs later, alone")
 	}
 	p.checkTimerSubjects(keys, r, w)
 	return w
 }
 
-// keyBefore is the key of a mapping in front of a value.
-func keyBefore(n, value *yaml.Node) *yaml.Node {
-	if i := slices.Index(n.Content, value); i > 0 {
-		return n.Content[i-1]
+// checkNoWait reports the keys of rules that wait in one that does not. What a rule with `every`
+// cannot have is reported with it.
+func (p *loader) checkNoWait(n *yaml.Node) {
+	if keyNode(n, "every") != nil {
+		return
 	}
-	return value
+	for _, name := range []string{"hours", "cancel_on", "restart", "if_late"} {
+		if at := keyNode(n, name); at != nil {
+			p.Problem(at, "rules/needs-after", "add after: 15m, or take it away", "%q is for rules that wait", name)
+		}
+	}
 }
 
 // usualLateness is how late a timer may be with `if_late: skip`.
