@@ -2,6 +2,8 @@ package rules
 
 import (
 	"strings"
+
+	"switchboard/internal/event"
 )
 
 // conversation is the conversation that the event is about, or has to do with.
@@ -194,8 +196,10 @@ func (e *evaluation) message() message {
 			return m
 		}
 		source, c := objectOf(e.source()), e.subjectConversation()
-		if source == nil && len(e.parts()) == 0 && c != nil {
-			// The payload holds no message at all: read the conversation.
+		silent := source == nil || event.OwnTopic(e.in.Event.Topic)
+		if silent && len(e.parts()) == 0 && c != nil {
+			// The payload holds no message at all, or what a search found, which is the first of
+			// them: read the conversation.
 			if c = e.fullConversation(); c == nil {
 				return message{}
 			}

@@ -189,6 +189,21 @@ func TestEvaluate_results(t *testing.T) {
 	}
 }
 
+// What a search finds has no parts: the newest message is read, and the first one not taken for it.
+func TestEvaluate_results_have_the_newest_message(t *testing.T) {
+	rs := mustParse(t, sweepRule(`search: { open: true }; if: message.text == "newest" and message.from == "teammate"`))
+	object := strings.Replace(staleConversation, `"tags"`, `"source":{"type":"conversation","body":"<p>first</p>","author":{"type":"user","id":"c1"}},"tags"`, 1)
+	in := resultOf(t, mustSweep(t, rs), object, 0)
+	l := &countingLookup{fixedLookup: fixedLookup{conversation: `{"id":"77","conversation_parts":{"conversation_parts":[
+		{"id":"1","part_type":"comment","body":"<p>newest</p>","author":{"type":"admin","id":"9"}}]}}`}}
+	in.Lookup = l
+	d := evaluate(t, rs, in)
+	if !slices.Equal(l.asked, []string{"conversation/77"}) || d.Rules[0].Verdict != Ran {
+		t.Errorf("asked %v, %+v", l.asked, d.Rules)
+	}
+	sameDecision(t, d, remake(t, rs, in, d))
+}
+
 // Each result counts once, in the quotas of any rule.
 func TestEvaluate_results_have_quotas(t *testing.T) {
 	rs := mustParse(t, sweepRule("search: { open: true }; once: conversation; limit: { runs: 5, per: 1h }"))
