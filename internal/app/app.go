@@ -95,6 +95,7 @@ type App struct {
 	poster    *actions.Poster
 	counters  *actions.Counters
 	engine    *engine.Engine
+	sweeps    *engine.Sweeps
 	queue     *queue.Queue
 	intake    *webhook.Handler
 	rules     *ruleLoader
@@ -103,7 +104,7 @@ type App struct {
 	publicLn, adminLn net.Listener
 
 	stopping atomic.Bool
-	loops    sync.WaitGroup // engine and queue
+	loops    sync.WaitGroup // engine, queue and sweeps
 	running  sync.WaitGroup // everything else
 	failed   chan error     // a server that broke
 	stopOnce sync.Once
@@ -215,12 +216,25 @@ func (a *App) buildLoops(context.Context) error {
 		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.ready, a.o.KeepFacts),
 		Planned: a.queue.Nudge, Poll: a.o.Poll, Logger: a.component("engine"), Registerer: a.registry,
 	})
+	a.sweeps = engine.NewSweeps(engine.SweepOptions{
+		Store: a.store, Rules: a.rules.Current, Client: a.client, Workspace: a.workspaceID, Ready: a.ready, Stored: a.engine.Nudge,
+		Logger: a.component("sweeps"), Registerer: a.registry,
+	})
 	a.rules.onChange = func(rs *rules.Ruleset) {
 		a.counters.Declare(rs.Counters())
 		a.engine.SetRules(rs)
+		a.sweeps.SetRules(rs)
 	}
 	a.rules.onChange(a.rules.Current())
 	return nil
+}
+
+// workspaceID is the app id; empty until Intercom has been reached.
+func (a *App) workspaceID() string {
+	if id := a.workspace.Load(); id != nil {
+		return *id
+	}
+	return ""
 }
 
 // ready tells since when calls to Intercom make sense.
@@ -321,6 +335,7 @@ func (a *App) Start() {
 	}
 	a.goLoop(&a.engineAlive, func() { a.engine.Run(a.claims, a.work) })
 	a.goLoop(&a.queueAlive, func() { a.queue.Run(a.claims, a.work) })
+	a.loops.Go(func() { a.sweeps.Run(a.claims, a.work) })
 	a.running.Go(func() { a.rules.watch(a.claims, cmp.Or(a.o.Poll, 500*time.Millisecond)) })
 	a.running.Go(func() { a.identify(a.claims) })
 	a.running.Go(func() { a.prune(a.claims) })

@@ -205,6 +205,15 @@ func TestDocs_searches(t *testing.T) {
 			}
 		}
 	}
+	for kind, word := range map[searchKind]string{searchText: "texts", searchDate: "times", searchFlag: "true or false"} {
+		var names []string
+		for name, f := range ticketSearch {
+			if f.holds == kind {
+				names = append(names, name)
+			}
+		}
+		same("`tickets`: "+word, names)
+	}
 	same("`conversation.parts`", sortedNames(partType))
 	text, _ := reference(t)
 	for _, s := range searches {
