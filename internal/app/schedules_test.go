@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,17 +35,6 @@ func (w *world) await(what string, most time.Duration, so func() bool) {
 			w.t.Fatalf("%s did not come within %s", what, most)
 		}
 	}
-}
-
-// kill cuts everything off at once and starts another app on the same state.
-func (w *world) kill() {
-	w.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = w.app.Stop(ctx) // it says that calls were cut off
-	w.intake = simulator.NewPipeListener()
-	w.options.Listener = w.intake
-	w.start()
 }
 
 func (w *world) logged(text string) int { return strings.Count(w.log.String(), text) }
@@ -250,6 +238,31 @@ func TestSchedule_missed_occurrences_are_one_run(t *testing.T) {
 			t.Errorf("%d notes after the next hour", n)
 		}
 	})
+}
+
+// TestSchedule_if_late stops the service over five occurrences: with a bound, the only one that is made
+// up for is one that was missed by less.
+func TestSchedule_if_late(t *testing.T) {
+	for late, want := range map[string]int{"skip": 1, "{ skip: 10m }": 1, "{ skip: 30m }": 2, "{ skip: 5h }": 2, "run": 2} {
+		var id string
+		rules := strings.Replace(hourly, "    every:", "    if_late: "+late+"\n    every:", 1)
+		inBubbleWith(t, rules, quiet, oneConversation(t, &id), func(w *world) {
+			sleepUntil(t, "2000-01-02 10:10:00")
+			w.stop()
+			sleepUntil(t, "2000-01-02 15:20:00")
+			w.intake = simulator.NewPipeListener()
+			w.options.Listener = w.intake
+			w.start()
+			sleepUntil(t, "2000-01-02 15:21:00")
+			if n := len(w.texts(id)); n != want {
+				t.Errorf("if_late: %s: %d notes after the downtime, want %d", late, n, want)
+			}
+			sleepUntil(t, "2000-01-02 16:01:00")
+			if n := len(w.texts(id)); n != want+1 {
+				t.Errorf("if_late: %s: %d notes after the next hour, want %d", late, n, want+1)
+			}
+		})
+	}
 }
 
 // TestSchedule_sweeps_do_not_pile_up lets the search fail over three occurrences.

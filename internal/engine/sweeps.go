@@ -237,8 +237,12 @@ func (s *Sweeps) due(ctx context.Context, w *sweeping, now time.Time) error {
 		w.row.NextAt = next
 		return s.o.Store.SaveSweep(ctx, &w.row)
 	}
-	due := w.row.NextAt
+	due, onTime := w.rule.OnTime(w.row.NextAt, now)
+	missed := w.row.NextAt
 	w.row.NextAt = next
+	if !onTime {
+		return s.leaveOut(ctx, w, missed)
+	}
 	busy, err := s.busy(ctx, w)
 	if err != nil {
 		return err
@@ -268,6 +272,16 @@ func (s *Sweeps) skip(ctx context.Context, w *sweeping, due time.Time) error {
 		s.log.WarnContext(ctx, "sweep skipped: the one before has not ended", "rule", w.rule.Rule, "due", due,
 			"before", w.row.DueAt, "results", w.row.Results, "next", w.row.NextAt)
 	}
+	return nil
+}
+
+// leaveOut skips an occurrence that was missed for too long.
+func (s *Sweeps) leaveOut(ctx context.Context, w *sweeping, due time.Time) error {
+	if err := s.o.Store.SaveSweep(ctx, &w.row); err != nil {
+		return err
+	}
+	s.metrics.ended(w.rule.Rule, sweepSkipped)
+	s.log.WarnContext(ctx, "sweep skipped: it is too late for it (if_late)", "rule", w.rule.Rule, "due", due, "next", w.row.NextAt)
 	return nil
 }
 

@@ -141,6 +141,18 @@ func (rs *Ruleset) Sweeps() []Sweep {
 // Next is the first time after t when the rule is due; zero when there is none.
 func (s Sweep) Next(t time.Time) time.Time { return s.rule.sweep.every.Next(t) }
 
+// OnTime tells which occurrence to make up for at a time, when the one that was due was missed: that
+// one, unless the rule says that it may not be so late (if_late). Then it is the first that is not
+// too late; ok is false when there is none.
+func (s Sweep) OnTime(due, now time.Time) (occurrence time.Time, ok bool) {
+	bound := s.rule.skipLate
+	if bound == 0 || now.Sub(due) <= bound {
+		return due, true
+	}
+	next := s.Next(now.Add(-bound))
+	return next, !next.IsZero() && !next.After(now)
+}
+
 // Query is what a sweep that begins now has to search for, as JSON in Intercom's search grammar.
 // ok is false when a value that it needs is absent: then there is nothing to find.
 func (s Sweep) Query(now time.Time) (query string, ok bool, err error) {
