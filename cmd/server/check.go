@@ -45,6 +45,9 @@ func (c *checkCmd) Run(io streams) error {
 	if c.Format == "text" {
 		n := len(rs.Rules())
 		_, err := fmt.Fprintf(io.out, "%s fine (ruleset %s)\n", plural(n, "rule"), rs.Hash())
+		if b := rs.Bound(""); b.Feeds && err == nil {
+			_, err = fmt.Fprintf(io.out, "rules set each other off: one event can lead to %s at most\n", plural(b.Actions, "action"))
+		}
 		return err
 	}
 	return nil

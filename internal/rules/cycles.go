@@ -38,6 +38,7 @@ type feeder struct {
 	after  foresight // what its actions leave behind
 	feeds  []*feed
 
+	group   int // of the components that were made last
 	settled bool
 	inflow  int // events that reach it from rules that are settled, and from outside
 	runs    int
@@ -56,7 +57,13 @@ type feed struct {
 type graph struct {
 	nodes   []*feeder
 	breaker int
+	groups  int // that were made so far
+	feeds   int
 }
+
+// maxFeeds bounds the graph: rules that all hear each other are no use to anybody, and their number
+// squared is a lot of memory.
+const maxFeeds = 1_000_000
 
 func newGraph(rules []*rule, breaker int) *graph {
 	g := &graph{breaker: breaker}
@@ -72,7 +79,10 @@ func newGraph(rules []*rule, breaker int) *graph {
 				if _, asked := hearing[topic]; !asked {
 					hearing[topic] = g.hearing(topic)
 				}
-				n.feed(n.rule.actions[i].kind, topic, &e, hearing[topic])
+				g.feeds += len(hearing[topic])
+				if g.feeds <= maxFeeds {
+					n.feed(n.rule.actions[i].kind, topic, hearing[topic], max(1, e.Times))
+				}
 			}
 		}
 	}
@@ -100,12 +110,20 @@ func (rs *Ruleset) Echoes(rule string) (list []actions.Echo) {
 	return list
 }
 
-// feed adds what an action sets off by this topic. Topics that tell of one part run a rule once.
-func (n *feeder) feed(action, topic string, e *actions.Echo, to []*feeder) {
+// feed adds what an action sets off by this topic. Topics that tell of one part of a conversation run
+// a rule once; those of tickets do not all name a part.
+func (n *feeder) feed(action, topic string, to []*feeder, times int) {
+	known := map[*feeder]bool{}
+	if onePart := strings.HasPrefix(topic, "conversation."); onePart {
+		for _, f := range n.feeds {
+			if f.action == action && strings.HasPrefix(f.topic, "conversation.") {
+				known[f.to] = true
+			}
+		}
+	}
 	for _, other := range to {
-		known := func(f *feed) bool { return e.Part && f.to == other && f.action == action }
-		if !slices.ContainsFunc(n.feeds, known) {
-			n.feeds = append(n.feeds, &feed{to: other, action: action, topic: topic, times: max(1, e.Times)})
+		if !known[other] {
+			n.feeds = append(n.feeds, &feed{to: other, action: action, topic: topic, times: times})
 		}
 	}
 }
@@ -149,25 +167,28 @@ func (r *rule) mayRunOnOwn(topic string) bool {
 // settle finds out how often each of the nodes can run, those first that feed the others. It
 // returns the groups of rules in which nothing ends that.
 func (g *graph) settle(nodes []*feeder) (endless [][]*feeder) {
-	for _, group := range components(nodes) {
-		switch bounded := g.bounded(group); {
+	for _, group := range g.components(nodes) {
+		switch {
 		case !cyclic(group):
 			group[0].settle(group[0].inflow)
+			continue
 		case g.cutTags(group):
 			endless = append(endless, g.settle(group)...)
-		case len(bounded) == 0:
-			endless = append(endless, group)
-		default:
-			caps := make([]int, len(bounded))
-			for i, n := range bounded {
-				caps[i], _ = g.most(n, group)
-			}
-			for i, n := range bounded {
-				n.settle(caps[i])
-			}
-			rest := slices.DeleteFunc(slices.Clone(group), func(n *feeder) bool { return n.settled })
-			endless = append(endless, g.settle(rest)...)
+			continue
 		}
+		caps := g.bounded(group)
+		if len(caps) == 0 {
+			endless = append(endless, group)
+			continue
+		}
+		rest := slices.Clone(group)
+		for _, n := range group {
+			if most, ends := caps[n]; ends {
+				n.settle(most)
+			}
+		}
+		rest = slices.DeleteFunc(rest, func(n *feeder) bool { return n.settled })
+		endless = append(endless, g.settle(rest)...)
 	}
 	return endless
 }
@@ -201,7 +222,7 @@ func (g *graph) cutTags(group []*feeder) (cut bool) {
 	for _, n := range group {
 		for _, f := range n.feeds {
 			// A timer does not remember parts.
-			if f.topic == tagCreated && f.to.rule.wait == nil && slices.Contains(group, f.to) && !f.cut {
+			if f.topic == tagCreated && f.to.rule.wait == nil && f.to.group == n.group && !f.cut {
 				f.cut, cut = true, true
 				f.to.inflow = plus(f.to.inflow, parts)
 			}
@@ -210,19 +231,35 @@ func (g *graph) cutTags(group []*feeder) (cut bool) {
 	return cut
 }
 
-// bounded are the rules of a group that end every cycle they are in.
-func (g *graph) bounded(group []*feeder) (list []*feeder) {
+// bounded are the rules of a group that end every cycle they are in, with how often each can run in
+// an hour because of one event.
+func (g *graph) bounded(group []*feeder) map[*feeder]int {
+	w := ending{graph: g, group: group}
+	w.threads, w.newThreads = g.subjects(group, event.KindConversation, event.KindTicket)
+	w.threads = plus(w.threads, 1) // a conversation and the ticket it is linked to
+	w.contacts, w.newContacts = g.subjects(group, event.KindContact)
+	w.reached = slices.ContainsFunc(group, func(n *feeder) bool { return n.inflow > 0 })
+	caps := map[*feeder]int{}
 	for _, n := range group {
-		if _, ends := g.most(n, group); ends {
-			list = append(list, n)
+		if most, ends := w.most(n); ends {
+			caps[n] = most
 		}
 	}
-	return list
+	return caps
 }
 
-// most is how often a rule can run in an hour because of one event; ends is false when nothing in
-// itself bounds that.
-func (g *graph) most(n *feeder, group []*feeder) (most int, ends bool) {
+// ending is what bounds the rules of a group.
+type ending struct {
+	*graph
+	group                   []*feeder
+	threads, contacts       int // subjects that one event can concern
+	newThreads, newContacts bool
+	reached                 bool
+	ways                    int // see paths; 0 until it is needed
+}
+
+// most is how often a rule can run; ends is false when nothing in itself bounds that.
+func (w *ending) most(n *feeder) (most int, ends bool) {
 	most = math.MaxInt
 	bound := func(applies bool, runs int) {
 		if applies {
@@ -230,21 +267,26 @@ func (g *graph) most(n *feeder, group []*feeder) (most int, ends bool) {
 		}
 	}
 	r := n.rule
-	threads, newThreads := g.subjects(group, event.KindConversation, event.KindTicket)
-	threads = plus(threads, 1) // a conversation and the ticket it is linked to
-	contacts, newContacts := g.subjects(group, event.KindContact)
-	bound(r.onceFor == perConversation && !newThreads, threads)
-	bound(r.onceFor == perContact && !newContacts, contacts)
+	bound(r.onceFor == perConversation && !w.newThreads, w.threads)
+	bound(r.onceFor == perContact && !w.newContacts, w.contacts)
 	if c := r.cooldown; c.length > 0 {
 		perHour := windows(c.length)
-		bound(c.per == perConversation && !newThreads && g.calm(perHour, group), times(threads, perHour+1))
-		bound(c.per == perContact && !newContacts && g.calm(perHour, group), times(contacts, perHour+1))
+		bound(c.per == perConversation && !w.newThreads && w.calm(perHour), times(w.threads, perHour+1))
+		bound(c.per == perContact && !w.newContacts && w.calm(perHour), times(w.contacts, perHour+1))
 	}
 	if l := r.limit; l.runs > 0 {
 		perHour := times(l.runs, windows(l.per))
-		bound(g.calm(perHour, group), plus(perHour, l.runs)) // of a window that was open already, too
+		bound(w.calm(perHour), plus(perHour, l.runs)) // of a window that was open already, too
 	}
-	bound(!newThreads && !newContacts && n.silences(group), paths(group))
+	if !w.newThreads && !w.newContacts && n.silences(w.group) {
+		if w.ways == 0 {
+			w.ways = paths(w.group)
+		}
+		bound(true, w.ways)
+	}
+	if !w.reached {
+		most = 0
+	}
 	return most, ends
 }
 
@@ -252,12 +294,12 @@ func (g *graph) most(n *feeder, group []*feeder) (most int, ends bool) {
 func windows(d time.Duration) int { return max(1, int((time.Hour+d-1)/max(d, 1))) }
 
 // calm tells whether a rule that runs so often in an hour keeps the cycle below the breaker.
-func (g *graph) calm(runs int, group []*feeder) bool {
+func (w *ending) calm(runs int) bool {
 	n := 0
-	for _, member := range group {
+	for _, member := range w.group {
 		n += len(member.echoes)
 	}
-	return times(runs, n) <= g.breaker
+	return times(runs, n) <= w.breaker
 }
 
 // subjects is how many of these kinds one event can concern: one, and those that were made because
@@ -269,7 +311,7 @@ func (g *graph) subjects(group []*feeder, kinds ...string) (n int, fresh bool) {
 			if !slices.ContainsFunc(e.Makes, func(kind string) bool { return slices.Contains(kinds, kind) }) {
 				continue
 			}
-			fresh = fresh || slices.Contains(group, node)
+			fresh = fresh || node.group == group[0].group
 			if node.settled {
 				n = plus(n, node.runs)
 			}
@@ -308,7 +350,7 @@ func paths(group []*feeder) int {
 		in = plus(in, n.inflow)
 		out := 1
 		for _, f := range n.feeds {
-			if slices.Contains(group, f.to) {
+			if f.to.group == n.group {
 				out = plus(out, f.times)
 			}
 		}
@@ -339,7 +381,7 @@ func times(a, b int) int {
 
 // components groups nodes that feed each other, the feeding groups before those that they feed
 // (Tarjan's algorithm).
-func components(nodes []*feeder) [][]*feeder {
+func (g *graph) components(nodes []*feeder) [][]*feeder {
 	type mark struct {
 		index, low int
 		open       bool
@@ -371,8 +413,9 @@ func components(nodes []*feeder) [][]*feeder {
 			i := slices.Index(stack, n)
 			group := slices.Clone(stack[i:])
 			stack = stack[:i]
+			g.groups++
 			for _, member := range group {
-				marks[member].open = false
+				marks[member].open, member.group = false, g.groups
 			}
 			slices.SortFunc(group, func(a, b *feeder) int { return a.place - b.place })
 			groups = append(groups, group)
@@ -388,11 +431,12 @@ func components(nodes []*feeder) [][]*feeder {
 	return groups
 }
 
-// shortestCycle is a shortest cycle in a group, as the feeds that make it, beginning at its first rule
-// that is in one so short.
+// shortestCycle is a short cycle in a group, as the feeds that make it: the shortest through one of its
+// first rules, which in a group that anybody would write are all.
 func shortestCycle(group []*feeder) (start *feeder, cycle []*feed) {
-	for _, n := range group {
-		if way := wayBack(n, group); len(way) > 0 && (cycle == nil || len(way) < len(cycle)) {
+	const first = 100
+	for _, n := range group[:min(first, len(group))] {
+		if way := wayBack(n); len(way) > 0 && (cycle == nil || len(way) < len(cycle)) {
 			start, cycle = n, way
 		}
 	}
@@ -400,7 +444,7 @@ func shortestCycle(group []*feeder) (start *feeder, cycle []*feed) {
 }
 
 // wayBack is a shortest way from a rule back to itself.
-func wayBack(from *feeder, group []*feeder) []*feed {
+func wayBack(from *feeder) []*feed {
 	type step struct {
 		at  *feeder
 		way []*feed
@@ -409,7 +453,7 @@ func wayBack(from *feeder, group []*feeder) []*feed {
 	for queue := []step{{at: from}}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		for _, f := range s.at.feeds {
-			if f.cut || seen[f.to] || !slices.Contains(group, f.to) {
+			if f.cut || seen[f.to] || f.to.group != from.group {
 				continue
 			}
 			seen[f.to] = true
@@ -432,6 +476,12 @@ func (p *loader) refuseLoops() {
 		breaker = defaultBreaker
 	}
 	g := newGraph(p.rules, breaker)
+	if g.feeds > maxFeeds {
+		p.file = p.rules[0].source
+		p.Problem(p.rules[0].listens, "rules/too-large", "leave out from: any where it is not needed",
+			"the rules can set each other off in more than %d ways, too many to follow", maxFeeds)
+		return
+	}
 	for _, n := range g.nodes {
 		n.inflow = 1
 	}
@@ -495,14 +545,18 @@ type Bound struct {
 	Feeds bool
 }
 
-// Bound computes how much one event can lead to, for the topic for which that is most.
-func (rs *Ruleset) Bound() (b Bound) {
+// Bound computes how much one event can lead to: with this topic, or, when it is empty, with the one
+// for which that is most.
+func (rs *Ruleset) Bound(topic string) (b Bound) {
 	g := newGraph(rs.rules, rs.breaker)
-	topics := event.Topics()
+	topics := []string{topic}
+	if topic == "" {
+		topics = event.Topics()
+	}
 	for _, n := range g.nodes {
 		b.Feeds = b.Feeds || len(n.feeds) > 0
 		for _, p := range n.rule.topics {
-			if p.exact {
+			if topic == "" && p.exact {
 				topics = append(topics, p.text)
 			}
 		}

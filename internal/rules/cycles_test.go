@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"switchboard/internal/actions"
 	"switchboard/internal/diag"
@@ -82,7 +84,7 @@ func TestI9_what_ends_is_accepted(t *testing.T) {
 			if rs == nil || len(problems) > 0 {
 				t.Fatalf("refused:\n%s", drawn(t, problems))
 			}
-			if b := rs.Bound(); b.Actions > 1000 || b.Events > 1000 {
+			if b := rs.Bound(""); b.Actions > 1000 || b.Events > 1000 {
 				t.Errorf("the bound is %+v", b)
 			}
 		})
@@ -165,5 +167,21 @@ func TestForesight_doubt(t *testing.T) {
 		if len(f) != tt.left {
 			t.Errorf("%s: %v is left", name, f)
 		}
+	}
+}
+
+// Thousands of rules that all hear each other are refused in a moment.
+func TestI9_too_many_feeds(t *testing.T) {
+	text := "version: 1\nrules:\n"
+	for i := range 5000 {
+		text += fmt.Sprintf("- {name: r%d, when: '*', from: any, then: [close]}\n", i)
+	}
+	start := time.Now()
+	rs, problems := Parse([]Source{{"rules.yaml", []byte(text)}})
+	if rs != nil || len(problems) != 1 || problems[0].Code != "rules/too-large" {
+		t.Errorf("%d problems", len(problems))
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
