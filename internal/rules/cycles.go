@@ -238,6 +238,7 @@ func (g *graph) bounded(group []*feeder) map[*feeder]int {
 	w.threads, w.newThreads = g.subjects(group, event.KindConversation, event.KindTicket)
 	w.threads = plus(w.threads, 1) // a conversation and the ticket it is linked to
 	w.contacts, w.newContacts = g.subjects(group, event.KindContact)
+	w.pause = pauseOf(group)
 	w.reached = slices.ContainsFunc(group, func(n *feeder) bool { return n.inflow > 0 })
 	caps := map[*feeder]int{}
 	for _, n := range group {
@@ -255,6 +256,7 @@ type ending struct {
 	threads, contacts       int // subjects that one event can concern
 	newThreads, newContacts bool
 	reached                 bool
+	pause                   time.Duration // how long timers can hold up one round
 	ways                    int // see paths; 0 until it is needed
 }
 
@@ -271,14 +273,15 @@ func (w *ending) most(n *feeder) (most int, ends bool) {
 	bound(r.onceFor == perContact && !w.newContacts, w.contacts)
 	if c := r.cooldown; c.length > 0 {
 		perHour := windows(c.length)
-		bound(c.per == perConversation && !w.newThreads && w.calm(perHour), times(w.threads, perHour+1))
-		bound(c.per == perContact && !w.newContacts && w.calm(perHour), times(w.contacts, perHour+1))
+		calm := w.calm(perHour) && w.outlasts(c.length, 1)
+		bound(c.per == perConversation && !w.newThreads && calm, times(w.threads, perHour+1))
+		bound(c.per == perContact && !w.newContacts && calm, times(w.contacts, perHour+1))
 	}
 	if l := r.limit; l.runs > 0 {
 		perHour := times(l.runs, windows(l.per))
-		bound(w.calm(perHour), plus(perHour, l.runs)) // of a window that was open already, too
+		bound(w.calm(perHour) && w.outlasts(l.per, l.runs), plus(perHour, l.runs)) // of a window that was open already, too
 	}
-	if !w.newThreads && !w.newContacts && n.silences(w.group) {
+	if !w.newThreads && !w.newContacts && n.silences(w.group, w.pause > 0) {
 		if w.ways == 0 {
 			w.ways = paths(w.group)
 		}
@@ -288,6 +291,27 @@ func (w *ending) most(n *feeder) (most int, ends bool) {
 		most = 0
 	}
 	return most, ends
+}
+
+// pauseOf is how long the timers of a group can hold up one round of it. What runs in office hours can
+// take as long as a holiday.
+func pauseOf(group []*feeder) (pause time.Duration) {
+	for _, n := range group {
+		switch wait := n.rule.wait; {
+		case wait == nil:
+		case wait.hours != nil:
+			return math.MaxInt64
+		default:
+			pause += wait.after // each a year at most, and there are not that many rules
+		}
+	}
+	return pause
+}
+
+// outlasts tells whether a window is longer than so many rounds take, with as long again for what is
+// slow otherwise: a window that is over when the next round comes holds nothing back.
+func (w *ending) outlasts(window time.Duration, runs int) bool {
+	return w.pause == 0 || window/2/w.pause >= time.Duration(runs)
 }
 
 // windows is how many windows of a length begin in an hour.
@@ -321,8 +345,9 @@ func (g *graph) subjects(group []*feeder, kinds ...string) (n int, fresh bool) {
 }
 
 // silences tells whether a rule's own actions make its condition false, and nothing in the group
-// can make it true again. That is so only when it is about the subject on which they act.
-func (n *feeder) silences(group []*feeder) bool {
+// can make it true again. That is so only when it is about the subject on which they act. With timers
+// on the way, what was snoozed may be open again.
+func (n *feeder) silences(group []*feeder, pauses bool) bool {
 	if len(n.kinds) != 1 {
 		return false
 	}
@@ -333,9 +358,14 @@ func (n *feeder) silences(group []*feeder) bool {
 		}
 	}
 	for _, other := range group {
-		for _, e := range other.echoes {
+		for i, e := range other.echoes {
 			if other != n {
 				f.doubt(e.Facts)
+			}
+			if pauses && other.rule.actions[i].kind == "snooze" {
+				for _, fact := range e.Facts {
+					f.forget(fact.Path)
+				}
 			}
 		}
 	}
@@ -515,9 +545,9 @@ func weakBounds(group []*feeder) string {
 		case r.onceFor != "":
 			return "once: " + r.onceFor + " does not end this, because each round makes a new " + madeIn(group) + "; "
 		case r.limit.runs > 0:
-			return "limit: " + r.limit.String() + " allows more actions in an hour than settings.breaker; "
+			return "limit: " + r.limit.String() + " allows more actions in an hour than settings.breaker, or rounds with after: take longer; "
 		case r.cooldown.length > 0:
-			return "cooldown: " + r.cooldown.String() + " allows more actions in an hour than settings.breaker, or each round makes something new; "
+			return "cooldown: " + r.cooldown.String() + " allows more actions in an hour than settings.breaker, each round makes something new, or takes longer because of after:; "
 		}
 	}
 	return ""
