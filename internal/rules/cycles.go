@@ -257,7 +257,7 @@ type ending struct {
 	newThreads, newContacts bool
 	reached                 bool
 	pause                   time.Duration // how long timers can hold up one round
-	ways                    int // see paths; 0 until it is needed
+	ways                    int           // see paths; 0 until it is needed
 }
 
 // most is how often a rule can run; ends is false when nothing in itself bounds that.
