@@ -30,6 +30,11 @@ var deskCalls = []officialCall{
 		_, err := c.SetAway(ctx, "9", SetAwayRequest{})
 		return err
 	}, "PUT", "/admins/9/away", `{"away_mode_enabled":false,"away_mode_reassign":false}`, smallAdmin},
+	{
+		"OpenConversations", func(ctx context.Context, c *Client) error { _, err := c.OpenConversations(ctx, "9"); return err }, "POST", "/conversations/search",
+		`{"query":{"operator":"AND","value":[{"field":"admin_assignee_id","operator":"=","value":9},{"field":"state","operator":"=","value":"open"}]},
+		"pagination":{"per_page":1}}`, `{"type":"conversation.list","total_count":3,"conversations":[]}`,
+	},
 	{"Team", func(ctx context.Context, c *Client) error { _, err := c.Team(ctx, "4"); return err }, "GET", "/teams/4", "", `{"id":"4"}`},
 
 	{"CreateTicket", func(ctx context.Context, c *Client) error {

@@ -30,9 +30,11 @@ type Directory struct {
 	ticketStates *names[TicketState]
 	attributes   map[string]*names[DataAttribute] // by model
 
-	mu   sync.Mutex
-	me   *Me
-	meAt time.Time
+	mu          sync.Mutex
+	me          *Me
+	meAt        time.Time
+	open        map[ID]openCount // by teammate
+	openChanged map[ID]time.Time // what was asked before does not count
 }
 
 // DirectoryOptions configure a Directory.
@@ -53,7 +55,7 @@ const (
 
 // NewDirectory makes a directory that reads each list when it is first needed.
 func NewDirectory(c *Client, o DirectoryOptions) *Directory {
-	d := &Directory{client: c, ttl: o.TTL, log: o.Logger}
+	d := &Directory{client: c, ttl: o.TTL, log: o.Logger, open: map[ID]openCount{}, openChanged: map[ID]time.Time{}}
 	if d.ttl <= 0 {
 		d.ttl = 10 * time.Minute
 	}

@@ -20,6 +20,7 @@ type names[T any] struct {
 	loaded  bool
 	fresh   time.Time // the list counts as of this time
 	checked time.Time // when it was last read
+	changes int       // how often it was outdated
 }
 
 func (n *names[T]) name() string { return n.kind + "s" }
@@ -45,6 +46,9 @@ func (n *names[T]) due(after time.Duration) bool {
 }
 
 func (n *names[T]) reload(ctx context.Context) error {
+	n.mu.Lock()
+	changes := n.changes
+	n.mu.Unlock()
 	entries, err := n.fetch(ctx)
 	if err != nil {
 		return err
@@ -53,7 +57,32 @@ func (n *names[T]) reload(ctx context.Context) error {
 	defer n.mu.Unlock()
 	now := time.Now()
 	n.entries, n.loaded, n.fresh, n.checked = entries, true, now, now
+	if n.changes != changes { // while it was read
+		n.fresh = now.Add(-crewAge)
+	}
 	return nil
+}
+
+// outdate says that an entry is another now: the list counts as too old for picks.
+func (n *names[T]) outdate() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.changes++
+	if old := time.Now().Add(-crewAge); n.fresh.After(old) {
+		n.fresh = old
+	}
+}
+
+// those are the entries that fit.
+func (n *names[T]) those(fit func(T) bool) (list []T) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range n.entries {
+		if fit(e) {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func (n *names[T]) lookup(ref string) (v T, found bool, err error) {

@@ -78,6 +78,7 @@ var operations = []Operation{
 	{http.MethodGet, "/conversations/{id}", "Conversation", RepeatSafe, readAgain},
 	{http.MethodGet, "/conversations", "ListConversations", RepeatSafe, readAgain},
 	{http.MethodPost, "/conversations/search", "SearchConversations", RepeatSafe, readAgain},
+	{http.MethodPost, "/conversations/search", "OpenConversations", RepeatSafe, readAgain},
 	{http.MethodPost, "/conversations", "CreateConversation", RepeatVisible, "search the contact's conversations for one with the same first message"},
 	{http.MethodPut, "/conversations/{id}", "UpdateConversation", RepeatHistory, sendAgain},
 	{http.MethodPost, "/conversations/{id}/convert", "ConvertToTicket", RepeatVisible, "read the conversation: one that was converted has a ticket"},

@@ -273,7 +273,7 @@ func TestPick_skips_whom_it_must(t *testing.T) {
 			continue
 		case !who.Seat, who.Away && !p.TakeAway, p.Capacity > 0 && who.Open >= p.Capacity:
 			t.Fatalf("seed %d: %+v was picked by %+v", seed, who, p)
-		case p.Order == LeastBusy && least >= 0 && who.Open > least && !(p.PreferLast && choice.Admin == m.Last):
+		case p.Order == LeastBusy && least >= 0 && who.Open > least && (!p.PreferLast || choice.Admin != m.Last):
 			t.Fatalf("seed %d: picked one with %d open, another has %d", seed, who.Open, least)
 		}
 	}

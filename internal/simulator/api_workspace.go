@@ -50,7 +50,7 @@ func setAway(c *call) (any, error) {
 	}
 	admin.Away, admin.Reassign = *in.Enabled, *in.Reassign
 	c.entry.Effect, c.entry.Admin = EffectAway, admin.ID
-	c.tell(c.now, true, "admin/"+admin.ID, "", c.space.adminItem(admin), "admin.away_mode_updated")
+	c.tellAway(admin, c.now, true)
 	return c.space.adminJSON(admin), nil
 }
 

@@ -51,6 +51,10 @@ var clientCalls = []conformanceCall{
 	{"SetAway back", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return c.SetAway(ctx, n.admin, intercom.SetAwayRequest{})
 	}},
+	{"OpenConversations", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
+		_, err := c.OpenConversations(ctx, n.admin)
+		return nil, err // a number, which names nothing
+	}},
 	{"Teams", func(ctx context.Context, c *intercom.Client, _ names) (any, error) { return c.Teams(ctx) }},
 	{"Team", func(ctx context.Context, c *intercom.Client, n names) (any, error) { return c.Team(ctx, n.team) }},
 	{"Tags", func(ctx context.Context, c *intercom.Client, _ names) (any, error) { return c.Tags(ctx) }},

@@ -120,6 +120,26 @@ func (s *Simulator) AdminSnoozes(conversationID, adminID string, until time.Time
 	})
 }
 
+// SetAway lets a teammate go away, or come back. Topic: admin.away_mode_updated, when that is
+// news.
+func (s *Simulator) SetAway(adminID string, away bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	admin := s.space.admins.byID[adminID]
+	if admin == nil {
+		return notFound("admin", adminID)
+	}
+	if admin.Away != away {
+		admin.Away = away
+		s.tellAway(admin, time.Now(), false)
+	}
+	return nil
+}
+
+func (s *Simulator) tellAway(admin *Admin, at time.Time, api bool) {
+	s.tell(at, api, "admin/"+admin.ID, "", s.space.adminItem(admin), "admin.away_mode_updated")
+}
+
 // BotReplies adds a text of the workspace's bot. Topic: conversation.operator.replied.
 func (s *Simulator) BotReplies(conversationID, text string) (string, error) {
 	return s.do(conversationID, func(*Conversation, time.Time) (change, error) {

@@ -78,15 +78,20 @@ func (s *Simulator) addContact(c Contact) *Contact {
 	return &c
 }
 
-// SetAway says whether a teammate is away.
-func (s *Simulator) SetAway(adminID string, away bool) error {
+// SetTeam says who is in a team from now on. Intercom has no notification for it.
+func (s *Simulator) SetTeam(teamID string, admins ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	admin := s.space.admins.byID[adminID]
-	if admin == nil {
-		return notFound("admin", adminID)
+	team := s.space.teams.byID[teamID]
+	if team == nil {
+		return notFound("team", teamID)
 	}
-	admin.Away = away
+	for _, id := range admins {
+		if s.space.admins.byID[id] == nil {
+			return notFound("admin", id)
+		}
+	}
+	team.Admins = slices.Clone(admins)
 	return nil
 }
 

@@ -352,7 +352,7 @@ func TestDeeds_of_nobody_and_on_nothing_are_errors(t *testing.T) {
 		"contact": noContact, "conversation": noConversation, "admin": noAdmin, "assignee": noAssignee,
 		"tag": b.UntagConversation(id, "none"), "tag not on it": b.UntagConversation(id, "vip"),
 		"rating": b.CustomerRates("none", 5, ""), "away": b.SetAway("none", true), "contact to tag": b.TagContact("none", b.ines, "x"),
-		"delivery": b.Redeliver("none"),
+		"delivery": b.Redeliver("none"), "team": b.SetTeam("none"), "team of nobody": b.SetTeam(b.finance, "none"),
 	} {
 		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: %v does not wrap ErrNotFound", name, err)
