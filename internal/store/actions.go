@@ -126,6 +126,8 @@ type AttemptEnd struct {
 	// TouchedFrom and TouchedTo, on Intercom's clock.
 	Touched                []string
 	TouchedFrom, TouchedTo time.Time
+	// Line is what the end means for the conversation's place in a team's line.
+	Line Line
 }
 
 // FinishAttempt records the end of an attempt. When the action died or was parked, the rest
@@ -163,6 +165,9 @@ func (s *Store) FinishAttempt(ctx context.Context, c Claim, e AttemptEnd) error 
 				c.Workspace, subject, micros(e.TouchedTo), micros(e.TouchedFrom), e.Action.ID); err != nil {
 				return err
 			}
+		}
+		if err := t.line(c, e.Action.ID, e.Line); err != nil {
+			return err
 		}
 		if e.State == StateDead || e.State == StateParked {
 			_, err := t.exec(`

@@ -314,6 +314,7 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error)
 				DELETE FROM events WHERE seq = $1
 				  AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.workspace = events.workspace AND i.subject = events.subject AND i.seq = events.seq)
 				  AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.seq = events.seq AND a.state IN ('planned', 'attempting', 'parked'))
+				  AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.seq = events.seq)
 				RETURNING segment`, []any{seq}, &segment)
 			if err != nil {
 				return err
@@ -325,6 +326,7 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error)
 			segments[segment] = true
 			for _, query := range []string{
 				"DELETE FROM attempts WHERE action IN (SELECT id FROM actions WHERE seq = $1)",
+				"DELETE FROM picks WHERE action IN (SELECT id FROM actions WHERE seq = $1)",
 				"DELETE FROM actions WHERE seq = $1",
 				"DELETE FROM runs WHERE seq = $1",
 				"DELETE FROM decisions WHERE seq = $1",

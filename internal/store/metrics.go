@@ -42,6 +42,7 @@ var (
 	descDead           = gauge("switchboard_dead_letters", "Actions that failed for good.")
 	descParked         = gauge("switchboard_parked_actions", "Actions in doubt that wait for a person.")
 	descHeld           = gauge("switchboard_held_actions", "Actions held back because an earlier one of their run failed.")
+	descInLine         = gauge("switchboard_waiting_conversations", "Conversations that wait for a teammate of a team to have time.")
 )
 
 func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
@@ -50,6 +51,7 @@ func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name,
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descEventsWaiting, descOldestEvent, descActionsWaiting, descOldestAction, descDoubt, descDead, descParked, descHeld,
+		descInLine,
 	} {
 		ch <- d
 	}
@@ -75,6 +77,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	send(descDead, float64(st.Dead))
 	send(descParked, float64(st.Parked))
 	send(descHeld, float64(st.Held))
+	send(descInLine, float64(st.InLine))
 }
 
 func age(t time.Time) float64 {

@@ -16,6 +16,7 @@ type Stats struct {
 	Dead           int
 	Parked         int
 	Held           int
+	InLine         int // conversations that wait for a teammate
 }
 
 // Stats counts what waits. It reads only indexes that hold nothing else, so it costs little
@@ -39,6 +40,12 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		return err
 	})
 	if err != nil {
+		return st, err
+	}
+	if rows, err = s.query(ctx, "SELECT count(*) FROM waiting"); err != nil {
+		return st, err
+	}
+	if err := eachRow(rows, func(r *sql.Rows) error { return r.Scan(&st.InLine) }); err != nil {
 		return st, err
 	}
 	for _, group := range []string{"'planned', 'attempting'", "'dead', 'parked', 'held'"} {
