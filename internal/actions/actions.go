@@ -64,8 +64,6 @@ type Decoder interface {
 const (
 	// CodeUnknown is for an action of no known kind.
 	CodeUnknown = "actions/unknown"
-	// CodeNotYet is for kinds and parameters that this version does not support yet.
-	CodeNotYet = "actions/not-supported-yet"
 	// CodeParameter is for a parameter that is missing or wrong.
 	CodeParameter = "actions/parameter"
 )
@@ -139,6 +137,9 @@ type Call struct {
 	AttemptedAt time.Time
 	// Own tells whether another action of ours already owns this part; nil means none does.
 	Own func(partID string) bool
+	// Pick picks a teammate and records that before it returns; nil where nobody can be picked.
+	// The same action gets the same pick again while that teammate can take it.
+	Pick func(context.Context, PickFacts) (Picked, error)
 }
 
 // Result is what an action did.

@@ -16,13 +16,14 @@ import (
 //   - assign: { admin: ada@acme.test }
 //   - assign: nobody
 //
-// A closed conversation is opened by it.
+// A closed conversation is opened by it. pick.go has the forms that pick a teammate of the team.
 type assign struct{ repeatable }
 
 type assignSpec struct {
 	onConversations
 	to   string // team, admin or nobody
 	name Text   // nil for nobody
+	pick *pickParams
 }
 
 // assignParams hold one of the three.
@@ -30,6 +31,8 @@ type assignParams struct {
 	Team   string `json:"team,omitempty"`
 	Admin  string `json:"admin,omitempty"`
 	Nobody bool   `json:"nobody,omitempty"`
+	// Pick says how to pick a teammate of the team; nil for not at all.
+	Pick *pickParams `json:"pick,omitempty"`
 }
 
 const assignHint = "write {team: NAME}, {admin: E-MAIL} or nobody"
@@ -60,17 +63,14 @@ func (assign) Parse(n *yaml.Node, d Decoder) Spec {
 		}
 	}
 	fields := map[string]func(*yaml.Node){"team": to("team"), "admin": to("admin")}
-	for _, later := range []string{"pick", "skip", "capacity", "otherwise", "prefer"} {
-		fields[later] = func(n *yaml.Node) {
-			d.Problem(n, CodeNotYet, "", "%q of assign is not supported yet", later)
-			ok = false
-		}
-	}
+	pick := parsePick(fields, d)
 	d.Fields(n, fields)
+	how, fine := pick(s.to != "admin")
+	s.pick = how
 	if targets == 0 {
 		d.Problem(n, CodeParameter, assignHint, "assign needs to know to whom")
 	}
-	if !ok || targets == 0 {
+	if !ok || !fine || targets == 0 {
 		return nil
 	}
 	return s
@@ -93,7 +93,7 @@ func (s *assignSpec) Plan(p Plan) (json.RawMessage, error) {
 		return nil, errorf("the name of the %s came out empty", s.to)
 	}
 	if s.to == "team" {
-		return encodeParams(assignParams{Team: name})
+		return encodeParams(assignParams{Team: name, Pick: s.pick})
 	}
 	return encodeParams(assignParams{Admin: name})
 }
@@ -103,14 +103,20 @@ func (s *assignSpec) Summary() string {
 	if s.name == nil {
 		return "assign nobody"
 	}
+	if s.pick != nil {
+		return "assign team " + constant(s.name) + ", " + s.pick.words()
+	}
 	return "assign " + s.to + " " + constant(s.name)
 }
 
 // Do assigns the conversation.
-func (assign) Do(ctx context.Context, env *Env, c Call) (Result, error) {
+func (k assign) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	var p assignParams
 	if err := decodeParams("assign", c.Params, &p); err != nil {
 		return Result{}, err
+	}
+	if p.Pick != nil {
+		return k.pick(ctx, env, c, p)
 	}
 	t, err := resolve(ctx, env, "assign", c)
 	if err != nil {
@@ -125,8 +131,7 @@ func (assign) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	fits := func(part intercom.Part) bool { return strings.Contains(part.Type, "assign") }
-	return Result{Parts: t.made(env, conv, c, fits), Detail: detail}, nil
+	return Result{Parts: t.made(env, conv, c, isAssignment), Detail: detail}, nil
 }
 
 // assignee finds the ids for the names.
@@ -159,6 +164,8 @@ func (assign) describe(params json.RawMessage) string {
 		return "assign"
 	}
 	switch {
+	case p.Team != "" && p.Pick != nil:
+		return "assign team " + short(p.Team, 80) + ", " + p.Pick.words()
 	case p.Team != "":
 		return "assign team " + short(p.Team, 80)
 	case p.Admin != "":

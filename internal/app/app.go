@@ -214,7 +214,7 @@ func (a *App) buildLoops(context.Context) error {
 	})
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.ready, a.o.KeepFacts),
-		Planned: a.queue.Nudge, Poll: a.o.Poll, Logger: a.component("engine"), Registerer: a.registry,
+		Planned: a.queue.Nudge, Poll: a.o.Poll, Seen: a.queue.Seen, Logger: a.component("engine"), Registerer: a.registry,
 	})
 	a.sweeps = engine.NewSweeps(engine.SweepOptions{
 		Store: a.store, Rules: a.rules.Current, Client: a.client, Workspace: a.workspaceID, Ready: a.ready, Stored: a.engine.Nudge,

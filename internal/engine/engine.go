@@ -36,6 +36,9 @@ type Options struct {
 	// Planned is called after actions were stored, so that the queue need not wait for its
 	// next look at the store.
 	Planned func()
+	// Seen is called with each event before it is evaluated, for those who keep facts that it may
+	// change; perhaps more than once. It must not block.
+	Seen func(event.Event)
 	// Concurrency is how many subjects are worked on at once; 32 if 0.
 	Concurrency int
 	// Lease is how long a subject is held before another may take it over; 1 minute if 0.
@@ -70,6 +73,9 @@ func New(o Options) *Engine {
 	}
 	if o.Planned == nil {
 		o.Planned = func() {}
+	}
+	if o.Seen == nil {
+		o.Seen = func(event.Event) {}
 	}
 	e := &Engine{o: o, log: o.Logger, metrics: newMetrics(o.Registerer), planner: planner{changed: make(chan struct{}, 1)}}
 	if o.Registerer != nil {
@@ -143,6 +149,7 @@ func (e *Engine) evaluate(ctx context.Context, c store.Claim, ev event.Event, la
 
 // decide makes and stores the decision on one event with one ruleset.
 func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Ruleset, ev event.Event, last bool) error {
+	e.o.Seen(ev)
 	var own bool
 	var reason string
 	if ruleset.Wants(ev.Topic) {

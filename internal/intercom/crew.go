@@ -60,6 +60,7 @@ type openCount struct {
 
 // Open tells how many open conversations a teammate has, as of at: not longer ago than age.
 func (d *Directory) Open(ctx context.Context, admin ID, age time.Duration) (n int, at time.Time, err error) {
+	d.counting.Store(true)
 	for range 2 { // the first may have joined a call that began before something changed
 		if c, ok := d.openKnown(admin, age); ok {
 			return c.n, c.at, nil
@@ -95,6 +96,10 @@ func (d *Directory) keepOpen(admin ID, c openCount) {
 		d.open[admin] = c
 	}
 }
+
+// Counting tells whether open conversations were ever counted: if not, nobody needs to say that
+// their number changed.
+func (d *Directory) Counting() bool { return d.counting.Load() }
 
 // OpenChanged says that the number of a teammate's open conversations is another now; with an
 // empty id that of everybody's may be.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -35,6 +36,7 @@ type Directory struct {
 	meAt        time.Time
 	open        map[ID]openCount // by teammate
 	openChanged map[ID]time.Time // what was asked before does not count
+	counting    atomic.Bool
 }
 
 // DirectoryOptions configure a Directory.

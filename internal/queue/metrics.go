@@ -11,6 +11,7 @@ type metrics struct {
 	actions   *prometheus.CounterVec
 	toEffect  prometheus.Histogram
 	readBacks *prometheus.CounterVec
+	picks     *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -27,6 +28,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		readBacks: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchboard_read_backs_total", Help: "Actions in doubt that were read back, by finding.",
 		}, []string{"finding"}),
+		picks: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchboard_picks_total", Help: "Picks of a teammate of a team, by result: picked, team (nobody could be, it stays with the team), waiting.",
+		}, []string{"result"}),
+	}
+	for _, result := range []string{pickPicked, pickTeam, pickWaiting} {
+		m.picks.WithLabelValues(result)
 	}
 	for _, kind := range actions.Names() {
 		for _, result := range results {

@@ -24,8 +24,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/internal/actions"
@@ -66,7 +69,15 @@ type Queue struct {
 	log     *slog.Logger
 	metrics *metrics
 	loop    *store.Worker
+	freed   chan struct{}
+	waiting atomic.Bool // conversations may wait for a teammate
+	// recounted is when everybody's open conversations were last counted anew, in nanoseconds.
+	recounted atomic.Int64
+	given     *lru.Cache[string, string] // by subject, who was picked lately
 }
+
+// mostGiven is for how many conversations it is known without asking who was picked.
+const mostGiven = 2000
 
 // New makes a queue.
 func New(o Options) *Queue {
@@ -77,7 +88,11 @@ func New(o Options) *Queue {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	q := &Queue{o: o, log: o.Logger, metrics: newMetrics(o.Registerer)}
+	given, err := lru.New[string, string](mostGiven)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	q := &Queue{o: o, log: o.Logger, metrics: newMetrics(o.Registerer), freed: make(chan struct{}, 1), given: given}
 	q.loop = &store.Worker{
 		Store: o.Store, Lane: store.LaneActions, Concurrency: o.Concurrency,
 		Lease: q.lease(), Poll: o.Poll, Logger: o.Logger, Ready: o.Ready, Work: q.drain,
@@ -101,7 +116,12 @@ func orDefault[T comparable](v, otherwise T) T {
 func (q *Queue) Nudge() { q.loop.Nudge() }
 
 // Run performs actions until ctx ends, then lets calls in flight end; work cuts them short.
-func (q *Queue) Run(ctx, work context.Context) { q.loop.Run(ctx, work) }
+func (q *Queue) Run(ctx, work context.Context) {
+	var lines sync.WaitGroup
+	lines.Go(func() { q.watchLines(ctx) })
+	q.loop.Run(ctx, work)
+	lines.Wait()
+}
 
 // drain performs the due actions of a claimed subject in plan order.
 func (q *Queue) drain(ctx, claims context.Context, c store.Claim) error {
@@ -152,12 +172,28 @@ func (q *Queue) attempt(ctx context.Context, c store.Claim, a store.Action) erro
 	end := q.end(a, out, time.Now())
 	end.Started, end.Finished = started, time.Now()
 	end.TouchedFrom, end.TouchedTo = q.touched(a, out, started, end.Finished)
+	end.Line = line(a.Kind, end.State)
 	// The end must be recorded even if the service is stopping: it saves the read-back.
 	if err := q.o.Store.FinishAttempt(context.WithoutCancel(ctx), c, end); err != nil {
 		return err
 	}
 	q.report(ctx, a, end)
+	if end.Line != store.LineStays {
+		q.Freed()
+	}
 	return nil
+}
+
+// line is what the end of an attempt means for the place of its conversation in a team's line.
+func line(kind string, state store.ActionState) store.Line {
+	switch {
+	case !actions.Assigns(kind):
+	case state == store.StateDone:
+		return store.LineLeft
+	case state == store.StateDead || state == store.StateParked:
+		return store.LineLost
+	}
+	return store.LineStays
 }
 
 // touched is when an attempt may have changed something, on Intercom's clock: while it lasted,

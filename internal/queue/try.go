@@ -115,5 +115,6 @@ func (t *try) call() actions.Call {
 			t.ownErr = cmp.Or(t.ownErr, err) // then nothing can be concluded from the finding
 			return own
 		},
+		Pick: t.pick,
 	}
 }

@@ -50,14 +50,14 @@ func (o Order) Words() string { return strings.ReplaceAll(string(o), "_", " ") }
 
 // Policy is how to pick.
 type Policy struct {
-	Order Order
+	Order Order `json:"order"`
 	// TakeAway lets teammates who are away be picked as well.
-	TakeAway bool
+	TakeAway bool `json:"take_away"`
 	// Capacity is how many open conversations are enough: who has as many gets no more. 0 is
 	// without a limit.
-	Capacity int
+	Capacity int `json:"capacity"`
 	// PreferLast gives the conversation to the teammate who had it last, if that one can be picked.
-	PreferLast bool
+	PreferLast bool `json:"prefer_last"`
 }
 
 // Counts tells whether the policy needs to know how many conversations are open.
@@ -209,6 +209,18 @@ func byTurn(m Memory, a, b Candidate) int {
 		cmp.Compare(len(a.ID), len(b.ID)), // ids are numbers
 		cmp.Compare(a.ID, b.ID),
 	)
+}
+
+// Withheld is the choice without its pick, for a reason that is not about candidates.
+func (c Choice) Withheld(why string) Choice {
+	c.Verdicts = slices.Clone(c.Verdicts)
+	for i := range c.Verdicts {
+		if c.Verdicts[i].Is == Picked {
+			c.Verdicts[i].Is, c.Verdicts[i].Why = Passed, why
+		}
+	}
+	c.Admin, c.Name = "", ""
+	return c
 }
 
 // mostNamed is how many teammates a sentence names.

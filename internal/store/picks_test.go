@@ -255,7 +255,7 @@ func TestLine(t *testing.T) {
 		wait(t, s, at["1"], 1e6, "team")
 		wait(t, s, at["3"], 2e6, "other")
 		wait(t, s, at["0"], 5e6, "team")
-		wait(t, s, at["0"], 9e6, "team") // stays where it is
+		wait(t, s, at["1"], 9e6, "team") // stays where it is
 		if got := subjects(inLine(t, s)); got != "2 1 0" {
 			t.Errorf("in line %s", got)
 		}

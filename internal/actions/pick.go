@@ -1,0 +1,411 @@
+package actions
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"gopkg.in/yaml.v3"
+
+	"switchboard/internal/diag"
+	"switchboard/internal/intercom"
+	"switchboard/internal/routing"
+)
+
+// The part of assign that picks a teammate of the team:
+//
+//   - assign: { team: Support, pick: round_robin }
+//   - assign: { team: Support, pick: least_busy, capacity: 5, otherwise: wait, prefer: last_assignee }
+//
+// It is made when the action is performed, because who is there is known best then. What Intercom
+// says is gathered here; what was picked before is the caller's (Call.Pick), who decides and keeps
+// a record.
+
+// PickFacts are what Intercom says about a team, and how to pick of it.
+type PickFacts struct {
+	Team   intercom.Team
+	Policy routing.Policy
+	// Crew are the team's teammates, with the open conversations that Intercom counts as of
+	// CountedAt; those that it cannot know of yet are to be added.
+	Crew      []routing.Candidate
+	CountedAt map[string]time.Time
+	// Last is who had the conversation last; empty when nobody had or the policy does not ask.
+	Last string
+	// Wait says that the conversation waits when nobody can be picked.
+	Wait bool
+	// Since is the time since which it has been waiting; zero when it has not.
+	Since time.Time
+	Notes []string
+}
+
+// Picked is what came of a pick.
+type Picked struct {
+	routing.Choice
+	// Again says that the pick is that of an earlier attempt.
+	Again bool
+	// Behind says that the conversation waits only because others have waited longer.
+	Behind bool
+	// Gone says that it does not wait any more.
+	Gone bool
+}
+
+// pickParams are how to pick, as stored.
+type pickParams struct {
+	Order    routing.Order `json:"order"`
+	TakeAway bool          `json:"take_away,omitempty"`
+	Capacity int           `json:"capacity,omitempty"`
+	Wait     bool          `json:"wait,omitempty"`
+	Prefer   bool          `json:"prefer_last,omitempty"`
+	// Since is when the conversation began to wait, in microseconds. It is in the parameters of
+	// the actions that end the waiting only.
+	Since int64 `json:"since,omitempty"`
+}
+
+func (p pickParams) policy() routing.Policy {
+	return routing.Policy{Order: p.Order, TakeAway: p.TakeAway, Capacity: p.Capacity, PreferLast: p.Prefer}
+}
+
+func (p pickParams) since() time.Time {
+	if p.Since == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(p.Since).UTC()
+}
+
+// mostCapacity bounds the capacity: more open conversations are nobody's.
+const mostCapacity = 1000
+
+// parsePick adds the keys about picking to those of assign. finish returns how to pick, nil for
+// not at all, and whether all of it was right.
+func parsePick(fields map[string]func(*yaml.Node), d Decoder) (finish func(team bool) (*pickParams, bool)) {
+	p, ok := pickParams{}, true
+	var pick, other *yaml.Node
+	key := func(name string, read func(*yaml.Node) bool) {
+		fields[name] = func(n *yaml.Node) {
+			if name == "pick" {
+				pick = n
+			} else if other == nil {
+				other = n
+			}
+			ok = read(n) && ok
+		}
+	}
+	key("pick", func(n *yaml.Node) bool {
+		word, ok := oneOf(n, d, "pick", string(routing.RoundRobin), string(routing.LeastBusy))
+		p.Order = routing.Order(word)
+		return ok
+	})
+	key("skip", func(n *yaml.Node) bool {
+		away, ok := parseSkip(n, d)
+		p.TakeAway = !away
+		return ok
+	})
+	key("capacity", func(n *yaml.Node) (ok bool) {
+		p.Capacity, ok = parseCapacity(n, d)
+		return ok
+	})
+	key("otherwise", func(n *yaml.Node) bool {
+		word, ok := oneOf(n, d, "otherwise", "team", "wait")
+		p.Wait = word == "wait"
+		return ok
+	})
+	key("prefer", func(n *yaml.Node) bool {
+		word, ok := oneOf(n, d, "prefer", "last_assignee")
+		p.Prefer = word != ""
+		return ok
+	})
+	return func(team bool) (*pickParams, bool) {
+		switch {
+		case pick == nil && other != nil:
+			d.Problem(other, CodeParameter, "add `pick: round_robin` or `pick: least_busy`", "this says how to pick, and pick is missing")
+			return nil, false
+		case pick == nil:
+			return nil, ok
+		case !team:
+			d.Problem(pick, CodeParameter, "write {team: NAME, pick: round_robin}", "pick needs a team to pick from")
+			return nil, false
+		}
+		return &p, ok
+	}
+}
+
+// oneOf reads a word of a closed set.
+func oneOf(n *yaml.Node, d Decoder, key string, words ...string) (string, bool) {
+	for _, word := range words {
+		if n.Kind == yaml.ScalarNode && n.Value == word {
+			return word, true
+		}
+	}
+	hint := "one of " + strings.Join(words, ", ")
+	if len(words) == 1 {
+		hint = "write `" + key + ": " + words[0] + "`"
+	}
+	if n.Kind != yaml.ScalarNode || isNull(n) {
+		d.Problem(n, CodeParameter, hint, "%s must be a word", key)
+		return "", false
+	}
+	if right, ok := diag.Closest(n.Value, words); ok {
+		hint = "did you mean " + strconv.Quote(right) + "?"
+	}
+	d.Problem(n, CodeParameter, hint, "%s cannot be %q", key, short(n.Value, 40))
+	return "", false
+}
+
+// parseSkip reads whom to skip: away, or nobody but those without an inbox seat.
+func parseSkip(n *yaml.Node, d Decoder) (away, ok bool) {
+	list := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		list = n.Content
+	}
+	ok = true
+	for _, one := range list {
+		word, fine := oneOf(one, d, "skip", "away")
+		away, ok = away || word == "away", ok && fine
+	}
+	return away, ok
+}
+
+func parseCapacity(n *yaml.Node, d Decoder) (int, bool) {
+	c, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || c < 1 || c > mostCapacity {
+		d.Problem(n, CodeParameter, "how many open conversations are enough for one teammate", "capacity must be a whole number from 1 to %d", mostCapacity)
+		return 0, false
+	}
+	return c, true
+}
+
+// words are how to pick, for summaries.
+func (p *pickParams) words() string {
+	words := []string{"pick " + string(p.Order)}
+	if p.TakeAway {
+		words = append(words, "away ones too")
+	}
+	if p.Capacity > 0 {
+		words = append(words, "capacity "+strconv.Itoa(p.Capacity))
+	}
+	if p.Wait {
+		words = append(words, "otherwise wait")
+	}
+	if p.Prefer {
+		words = append(words, "prefer last_assignee")
+	}
+	return strings.Join(words, ", ")
+}
+
+// Assigns tells whether actions of the kind give a conversation to somebody, so that it does not
+// wait any more.
+func Assigns(kind string) bool { return kind == assign{}.Name() }
+
+// Waiting gives parameters of assign a time since which the conversation has waited; the zero
+// time takes it out again. Parameters that do not pick are returned as they are.
+func Waiting(params json.RawMessage, since time.Time) (json.RawMessage, error) {
+	var p assignParams
+	if err := decodeParams("assign", params, &p); err != nil || p.Pick == nil {
+		return params, err
+	}
+	p.Pick.Since = 0
+	if !since.IsZero() {
+		p.Pick.Since = since.UnixMicro()
+	}
+	return encodeParams(p)
+}
+
+// FactsOfPick gathers what a pick with these parameters needs to know about the team. Counts of
+// open conversations may be as old as age.
+func FactsOfPick(ctx context.Context, env *Env, params json.RawMessage, age time.Duration) (PickFacts, error) {
+	var p assignParams
+	if err := decodeParams("assign", params, &p); err != nil {
+		return PickFacts{}, err
+	}
+	if p.Pick == nil {
+		return PickFacts{}, errorf("the stored parameters of assign do not pick")
+	}
+	return gather(ctx, env, p, age)
+}
+
+func gather(ctx context.Context, env *Env, p assignParams, age time.Duration) (PickFacts, error) {
+	ctx = intercom.WithPriority(ctx, intercom.PriorityRead)
+	team, crew, err := env.Directory.Crew(ctx, p.Team)
+	if err != nil {
+		return PickFacts{}, err
+	}
+	f := PickFacts{Team: team, Policy: p.Pick.policy(), Wait: p.Pick.Wait, Since: p.Pick.since(), CountedAt: map[string]time.Time{}}
+	for _, a := range crew {
+		f.Crew = append(f.Crew, routing.Candidate{
+			ID: string(a.ID), Name: a.Name, Away: a.AwayModeEnabled, Seat: a.HasInboxSeat, Open: routing.Unknown,
+		})
+	}
+	if f.Policy.Counts() {
+		err = f.count(ctx, env, age)
+	}
+	return f, err
+}
+
+// mostCounting is how many teammates' conversations are counted at once.
+const mostCounting = 4
+
+// count asks how many conversations those have open who might be picked.
+func (f *PickFacts) count(ctx context.Context, env *Env, age time.Duration) error {
+	var mu sync.Mutex
+	refused := false
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(mostCounting)
+	for i, one := range f.Crew {
+		if routing.SkippedFor(routing.Policy{TakeAway: f.Policy.TakeAway}, one) != "" {
+			continue
+		}
+		group.Go(func() error {
+			n, at, err := env.Directory.Open(ctx, intercom.ID(one.ID), age)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case intercom.ClassOf(err) == intercom.Permanent:
+				refused = true
+				return nil
+			case err != nil:
+				return err
+			}
+			f.Crew[i].Open, f.CountedAt[one.ID] = n, at
+			return nil
+		})
+	}
+	err := group.Wait()
+	if refused {
+		f.Notes = append(f.Notes, "Intercom refuses to count open conversations")
+	}
+	return err
+}
+
+// pickAge is how old a count of open conversations may be for a pick.
+const pickAge = time.Minute
+
+// pick gives the conversation to the team, and to the teammate of it who is picked.
+func (assign) pick(ctx context.Context, env *Env, c Call, p assignParams) (Result, error) {
+	if c.Pick == nil {
+		return Result{}, errorf("nobody can be picked here: picks need the record of those before")
+	}
+	t, err := resolve(ctx, env, "assign", c)
+	if err != nil {
+		return Result{}, err
+	}
+	f, err := gather(ctx, env, p, pickAge)
+	if err != nil {
+		return Result{}, err
+	}
+	inTeam, gone, err := t.look(ctx, env, &f)
+	if err != nil || gone != "" {
+		return Result{Detail: gone}, err
+	}
+	picked, err := c.Pick(ctx, f)
+	if err != nil || picked.Gone {
+		return Result{Detail: "no longer waits for team " + f.Team.Name}, err
+	}
+	var r Result
+	if !inTeam {
+		if err := t.assignTo(ctx, env, c, &r, "team", string(f.Team.ID)); err != nil {
+			return r, err
+		}
+	}
+	if picked.Admin != "" {
+		if err := t.assignTo(ctx, env, c, &r, "admin", picked.Admin); err != nil {
+			return r, err
+		}
+	}
+	r.Detail = f.detail(picked)
+	return r, nil
+}
+
+// look reads the conversation where the pick needs it: to know who had it last, and whether it
+// still waits. gone says why it does not.
+func (t aim) look(ctx context.Context, env *Env, f *PickFacts) (inTeam bool, gone string, err error) {
+	if !f.Policy.PreferLast && f.Since.IsZero() {
+		return false, "", nil
+	}
+	conv, _, err := env.Client.Conversation(intercom.WithPriority(ctx, intercom.PriorityRead), t.conversation)
+	if err != nil {
+		if !f.Since.IsZero() && intercom.NotFound(err) {
+			return false, "no longer waits for team " + f.Team.Name + ": the conversation is gone", nil
+		}
+		return false, "", err
+	}
+	f.Last = lastAssignee(conv)
+	if why := servedBy(conv, f.Team.ID); why != "" && !f.Since.IsZero() {
+		return false, "no longer waits for team " + f.Team.Name + ": " + why, nil
+	}
+	return conv.TeamAssigneeID == f.Team.ID, "", nil
+}
+
+// servedBy says why a conversation need not wait for a teammate of the team; empty when it must.
+func servedBy(conv *intercom.Conversation, team intercom.ID) string {
+	switch {
+	case conv.State == "closed":
+		return "it was closed"
+	case !conv.AdminAssigneeID.Nobody():
+		return "it has a teammate"
+	case !conv.TeamAssigneeID.Nobody() && conv.TeamAssigneeID != team:
+		return "it has another team"
+	}
+	return ""
+}
+
+// lastAssignee is the teammate who has the conversation, or had it last.
+func lastAssignee(conv *intercom.Conversation) string {
+	if !conv.AdminAssigneeID.Nobody() {
+		return string(conv.AdminAssigneeID)
+	}
+	for i := len(conv.Parts) - 1; i >= 0; i-- {
+		if to := conv.Parts[i].AssignedTo; to.Type == "admin" && !to.ID.Nobody() {
+			return string(to.ID)
+		}
+	}
+	return ""
+}
+
+// assignTo makes one assignment, and notes the parts that it made.
+func (t aim) assignTo(ctx context.Context, env *Env, c Call, r *Result, what, id string) error {
+	conv, err := env.Client.Assign(ctx, t.conversation, intercom.AssignRequest{AdminID: t.admin, Type: what, AssigneeID: id})
+	if err != nil {
+		return err
+	}
+	r.Parts = append(r.Parts, t.made(env, conv, c, isAssignment)...)
+	return nil
+}
+
+func isAssignment(part intercom.Part) bool { return strings.Contains(part.Type, "assign") }
+
+// detail says who got the conversation and why the others did not.
+func (f PickFacts) detail(p Picked) string {
+	var why []string
+	done := "assigned to team " + f.Team.Name
+	switch {
+	case p.Admin != "":
+		done = "assigned to " + p.Name
+		how := f.Policy.Order.Words() + " in " + f.Team.Name
+		if p.Admin == f.Last && f.Policy.PreferLast {
+			how = "had it last, in " + f.Team.Name
+		}
+		if p.Again {
+			how += ", as picked before"
+		}
+		why = append(why, how)
+	case p.Behind:
+		done += ", and waits behind others for a teammate"
+	case f.Wait:
+		done += ", and waits for a teammate"
+	}
+	switch skipped := p.Skipped(); {
+	case skipped != "":
+		why = append(why, "skipped "+skipped)
+	case len(f.Crew) == 0:
+		why = append(why, "nobody is in the team")
+	}
+	why = append(why, p.Notes...)
+	if len(why) == 0 {
+		return done
+	}
+	return done + " (" + strings.Join(why, "; ") + ")"
+}

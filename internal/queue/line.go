@@ -1,0 +1,205 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/event"
+	"switchboard/internal/intercom"
+	"switchboard/internal/store"
+)
+
+// Conversations that wait for a teammate stand in a line for each team. Whenever somebody may
+// have time, and every half minute in any case, it is asked whether one of the team can be picked;
+// then an action is planned for the conversation that has waited longest, like any other of that
+// conversation. One at a time for each team: the next comes when that pick is recorded.
+
+const (
+	// lineEvery is how often the lines are looked at when nothing tells that somebody has time.
+	lineEvery = 30 * time.Second
+	// lineAge is how old counts of open conversations may be for that: younger than the last look.
+	lineAge = 25 * time.Second
+	// mostInLine bounds how far one look goes: only those further back with other parameters can
+	// be served before the first.
+	mostInLine = 50
+	// servePatience is how long the next in line waits for the action of the one before to come
+	// to its pick.
+	servePatience = 2 * time.Minute
+)
+
+// Freed says that somebody may have time for a conversation that waits. It never blocks.
+func (q *Queue) Freed() {
+	if !q.waiting.Load() {
+		return // what another replica put in line is found with the next look
+	}
+	select {
+	case q.freed <- struct{}{}:
+	default:
+	}
+}
+
+// Seen takes in what an event says about who has time.
+func (q *Queue) Seen(ev event.Event) {
+	switch ev.Topic {
+	case "admin.away_mode_updated", "admin.added_to_workspace", "admin.removed_from_workspace":
+		q.o.Env.Directory.AdminsChanged()
+		q.Freed()
+	case "conversation.admin.closed", "conversation.admin.snoozed", "conversation.admin.assigned", "conversation.admin.open.assigned",
+		"conversation.admin.opened", "conversation.admin.unsnoozed", "conversation.user.replied":
+		if q.o.Env.Directory.Counting() || q.waiting.Load() {
+			q.seenConversation(ev)
+		}
+	}
+}
+
+// seenConversation takes in that a teammate may have another number of open conversations now.
+func (q *Queue) seenConversation(ev event.Event) {
+	var n struct {
+		Data struct {
+			Item intercom.Conversation `json:"item"`
+		} `json:"data"`
+	}
+	_ = json.Unmarshal(ev.Payload, &n) // what does not fit is missing
+	conv := n.Data.Item
+	changed := []intercom.ID{conv.AdminAssigneeID}
+	part := newest(conv.Parts)
+	switch {
+	case ev.Topic == "conversation.user.replied" && part.Type == "comment":
+		return // it was open before
+	case strings.HasSuffix(ev.Topic, ".assigned"):
+		given, _ := q.given.Get(ev.Workspace + " " + ev.Subject)
+		if part.AssignedTo.Type == "team" || (given != "" && given == string(conv.AdminAssigneeID)) {
+			return // changes nobody's number, or is our own pick, which is counted
+		}
+		changed = append(changed, intercom.ID(given))
+		q.recount()
+	}
+	for _, id := range changed {
+		if !id.Nobody() {
+			q.o.Env.Directory.OpenChanged(id)
+		}
+	}
+	q.Freed()
+}
+
+// recountEvery is how often all teammates are counted again because of assignments by hand.
+const recountEvery = 10 * time.Second
+
+// recount has everybody counted again while conversations wait: who had a conversation before it
+// was assigned by hand is not told, and that is who has time now.
+func (q *Queue) recount() {
+	last, now := q.recounted.Load(), time.Now().UnixNano()
+	if q.waiting.Load() && now-last >= int64(recountEvery) && q.recounted.CompareAndSwap(last, now) {
+		q.o.Env.Directory.OpenChanged("")
+	}
+}
+
+func newest(parts []intercom.Part) intercom.Part {
+	if len(parts) == 0 {
+		return intercom.Part{}
+	}
+	return parts[len(parts)-1]
+}
+
+// watchLines looks at the lines until ctx ends.
+func (q *Queue) watchLines(ctx context.Context) {
+	ticker := time.NewTicker(lineEvery)
+	defer ticker.Stop()
+	for {
+		if err := q.serveLines(ctx); err != nil && ctx.Err() == nil {
+			q.log.WarnContext(ctx, "cannot look who has time for the conversations that wait; trying again", "err", err)
+		}
+		select {
+		case <-q.freed:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// serveLines looks at each line once. What fails in one does not keep the others waiting.
+func (q *Queue) serveLines(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			q.log.ErrorContext(ctx, "panic while looking who has time", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	if q.o.Ready != nil && q.o.Ready().After(time.Now()) {
+		return nil // the next look will do
+	}
+	heads, err := q.o.Store.Lines(ctx)
+	q.waiting.Store(len(heads) > 0 || err != nil)
+	for _, head := range heads {
+		if lineErr := q.serveLine(ctx, head.Workspace, head.Team); lineErr != nil {
+			err = lineErr
+		}
+	}
+	return err
+}
+
+// serveLine plans the action for the first in line whom somebody of the team can take.
+func (q *Queue) serveLine(ctx context.Context, workspace, team string) error {
+	list, err := q.o.Store.InLine(ctx, workspace, team, time.Now().Add(-servePatience), mostInLine)
+	if err != nil {
+		return err
+	}
+	asked := map[string]bool{}
+	for _, w := range list {
+		if w.Served {
+			return nil
+		}
+		if w.Stuck || asked[string(w.Params)] {
+			continue // it keeps its place, and does not keep the others from theirs
+		}
+		asked[string(w.Params)] = true
+		can, err := q.somebodyCan(ctx, w)
+		if err != nil {
+			return err
+		}
+		if can {
+			return q.serve(ctx, w)
+		}
+	}
+	return nil
+}
+
+// somebodyCan tells whether the conversation would be given to somebody now. What Intercom refuses
+// for good, such as a team that was deleted, is for the action to say.
+func (q *Queue) somebodyCan(ctx context.Context, w store.Waiting) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, q.o.Patience)
+	defer cancel()
+	a := store.Action{Workspace: w.Workspace, Subject: w.Subject}
+	f, err := actions.FactsOfPick(ctx, q.o.Env, w.Params, lineAge)
+	if intercom.ClassOf(err) == intercom.Permanent {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	m, err := q.o.Store.PickMemory(ctx, a, w.Team, w.Since)
+	if err != nil {
+		return false, err
+	}
+	c, err := q.choose(ctx, a, f, m)
+	return c.Admin != "", err
+}
+
+func (q *Queue) serve(ctx context.Context, w store.Waiting) error {
+	params, err := actions.Waiting(w.Params, w.Since)
+	if err != nil {
+		return err
+	}
+	planned, err := q.o.Store.PlanWaiting(ctx, w, params, time.Now())
+	if err != nil || !planned {
+		return err
+	}
+	q.log.DebugContext(ctx, "somebody has time for a conversation that waits", "subject", w.Subject, "waited", time.Since(w.Since).Round(time.Second))
+	q.Nudge()
+	return nil
+}
