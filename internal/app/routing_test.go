@@ -270,6 +270,7 @@ func TestRouting_wait_serves_who_waited_longest(t *testing.T) {
 		// Of those who wait, one is closed and one taken by hand: they leave without a word.
 		must(t)(d.sim.AdminCloses(ids[4], d.ben, ""))
 		must(t)(d.sim.AdminAssigns(ids[5], d.ada, d.ada))
+		d.settle(time.Minute)
 		d.restart()
 		must(t)(d.sim.AdminSnoozes(ids[2], d.cleo, time.Now().Add(100*time.Hour)))
 		d.settle(5 * time.Minute)

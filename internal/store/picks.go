@@ -168,12 +168,21 @@ func (t *tx) recordPick(p Pick, turn int64, wait *Wait) error {
 	return t.wait(p, *wait)
 }
 
-// takeBackPick forgets the pick of an action. Who had it gets back the turn that it used up,
-// unless they had another since.
+// takeBackPick forgets the pick of an action, and gives its turn back.
 func (t *tx) takeBackPick(action int64) error {
+	if err := t.giveBackTurn(action); err != nil {
+		return err
+	}
+	_, err := t.exec("DELETE FROM picks WHERE action = $1", action)
+	return err
+}
+
+// giveBackTurn gives the teammate who was picked for an action the turn back that it used up,
+// unless they had another since.
+func (t *tx) giveBackTurn(action int64) error {
 	var workspace, team, admin string
 	var turn, before int64
-	ok, err := t.queryRow("DELETE FROM picks WHERE action = $1 RETURNING workspace, team, admin, turn, turn_before",
+	ok, err := t.queryRow("SELECT workspace, team, admin, turn, turn_before FROM picks WHERE action = $1",
 		[]any{action}, &workspace, &team, &admin, &turn, &before)
 	if err != nil || !ok || admin == "" {
 		return err

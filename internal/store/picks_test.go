@@ -168,6 +168,20 @@ func TestPicks(t *testing.T) {
 		}
 	})
 
+	t.Run("who was picked for what failed for good gets the turn back", func(t *testing.T) {
+		s := open(t)
+		list := act(t, s, 2)
+		picks(t, s, list[0], "ada")
+		picks(t, s, list[1], "ada")
+		ends(t, s, list[1], store.StateDead, 1, store.LineLost, start)
+		if m := memory(t, s, list[1].action); m.Turns["ada"] != 1 {
+			t.Errorf("turns %v", m.Turns)
+		}
+		if _, ok, _ := s.PickOf(t.Context(), list[1].action.ID); !ok {
+			t.Error("the record is gone, too")
+		}
+	})
+
 	t.Run("many at once never see the same state", func(t *testing.T) {
 		s := open(t)
 		const n = 24

@@ -43,7 +43,8 @@ const (
 	LineStays Line = iota
 	// LineLeft ends a place that other actions took: this one has assigned the conversation.
 	LineLeft
-	// LineLost ends the place that this action took, or was to end: it failed for good.
+	// LineLost ends the place that this action took, or was to end: it failed for good. Who was
+	// picked for it did not get it, and gets the turn back.
 	LineLost
 )
 
@@ -53,6 +54,9 @@ func (t *tx) line(c Claim, action int64, l Line) (err error) {
 	case LineLeft:
 		_, err = t.exec("DELETE FROM waiting WHERE workspace = $1 AND subject = $2 AND action <> $3", c.Workspace, c.Subject, action)
 	case LineLost:
+		if err := t.giveBackTurn(action); err != nil {
+			return err
+		}
 		_, err = t.exec("DELETE FROM waiting WHERE workspace = $1 AND subject = $2 AND (action = $3 OR planned = $3)", c.Workspace, c.Subject, action)
 	}
 	return err
