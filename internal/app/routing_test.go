@@ -199,6 +199,17 @@ func TestRouting_counts_once_a_minute(t *testing.T) {
 		if n := counts(); n != 4 {
 			t.Errorf("%d counts, want one more", n)
 		}
+		// Also when somebody gives back what was picked for the same teammate before.
+		time.Sleep(10 * time.Second)
+		back := 0
+		for _, c := range d.sim.Conversations() {
+			if c.AdminAssigneeID == d.cleo && c.State == simulator.StateClosed && back < 2 {
+				must(t)(d.sim.AdminAssigns(c.ID, d.ada, d.cleo))
+				back++
+			}
+		}
+		d.settle(time.Minute)
+		d.want("with Cleo busy again", d.has(d.writes(), d.writes()), "Ada Ben")
 	})
 }
 

@@ -72,11 +72,11 @@ func (q *Queue) seenConversation(ev event.Event) {
 	case ev.Topic == "conversation.user.replied" && part.Type == "comment":
 		return // it was open before
 	case strings.HasSuffix(ev.Topic, ".assigned"):
-		given, _ := q.given.Get(ev.Workspace + " " + ev.Subject)
-		if part.AssignedTo.Type == "team" || (given != "" && given == string(conv.AdminAssigneeID)) {
+		given, ours := q.givenTo(ev, conv.AdminAssigneeID)
+		if part.AssignedTo.Type == "team" || ours {
 			return // changes nobody's number, or is our own pick, which is counted
 		}
-		changed = append(changed, intercom.ID(given))
+		changed = append(changed, given)
 		q.recount()
 	}
 	for _, id := range changed {
@@ -85,6 +85,24 @@ func (q *Queue) seenConversation(ev event.Event) {
 		}
 	}
 	q.Freed()
+}
+
+// gift is who was picked for a conversation lately, and whether Intercom has told of it.
+type gift struct {
+	admin intercom.ID
+	told  bool
+}
+
+// givenTo finds who was picked for an event's conversation lately, and whether the event tells of
+// that, now that the conversation has this teammate.
+func (q *Queue) givenTo(ev event.Event, has intercom.ID) (admin intercom.ID, ours bool) {
+	key := ev.Workspace + " " + ev.Subject
+	g, _ := q.given.Get(key)
+	if g.admin.Nobody() || g.admin != has || g.told {
+		return g.admin, false
+	}
+	q.given.Add(key, gift{g.admin, true}) // the next time it is somebody else's doing
+	return g.admin, true
 }
 
 // recountEvery is how often all teammates are counted again because of assignments by hand.

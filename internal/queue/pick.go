@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchboard/internal/actions"
+	"switchboard/internal/intercom"
 	"switchboard/internal/routing"
 	"switchboard/internal/store"
 )
@@ -132,7 +133,7 @@ func (t *try) recordPick(ctx context.Context, f actions.PickFacts, c routing.Cho
 	}, m, wait)
 	if err == nil && recorded {
 		t.queue.metrics.picks.WithLabelValues(result).Inc()
-		t.queue.given.Add(t.action.Workspace+" "+t.action.Subject, c.Admin)
+		t.queue.given.Add(t.action.Workspace+" "+t.action.Subject, gift{admin: intercom.ID(c.Admin)})
 		if wait != nil {
 			t.queue.waiting.Store(true)
 		}

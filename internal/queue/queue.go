@@ -73,7 +73,7 @@ type Queue struct {
 	waiting atomic.Bool // conversations may wait for a teammate
 	// recounted is when everybody's open conversations were last counted anew, in nanoseconds.
 	recounted atomic.Int64
-	given     *lru.Cache[string, string] // by subject, who was picked lately
+	given     *lru.Cache[string, gift] // by workspace and subject
 }
 
 // mostGiven is for how many conversations it is known without asking who was picked.
@@ -88,7 +88,7 @@ func New(o Options) *Queue {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	given, err := lru.New[string, string](mostGiven)
+	given, err := lru.New[string, gift](mostGiven)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
