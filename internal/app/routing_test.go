@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -336,6 +337,72 @@ func TestRouting_wait_is_not_overtaken(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whatever people do, nobody gets more than the capacity, and nobody waits while somebody has time.
+func TestRouting_capacity_and_line_whatever_people_do(t *testing.T) {
+	const capacity = 2
+	for seed := range uint64(2) {
+		order := []string{"round_robin", "least_busy"}[seed%2]
+		atDesk(t, fmt.Sprintf("pick: %s, capacity: %d, otherwise: wait", order, capacity), simulator.Options{Seed: seed}, func(d *desk) {
+			r := rand.New(rand.NewPCG(seed, 9))
+			crew := map[string]bool{d.ada: false, d.ben: false, d.cleo: false} // who is away
+			ids := []string{d.ada, d.ben, d.cleo}
+			for step := range 40 {
+				d.deed(r, crew, ids[r.IntN(3)])
+				time.Sleep(time.Duration(8+r.IntN(8)) * time.Second)
+				for _, who := range ids {
+					if n := d.open(who); n > capacity {
+						t.Fatalf("seed %d, step %d: somebody has %d open, the capacity is %d", seed, step, n, capacity)
+					}
+				}
+				if step%8 != 7 {
+					continue
+				}
+				time.Sleep(2 * time.Minute)
+				for _, who := range ids {
+					if n := d.open(who); d.inLine() > 0 && !crew[who] && n < capacity {
+						t.Fatalf("seed %d, step %d: %d wait, and somebody who is there has %d open", seed, step, d.inLine(), n)
+					}
+				}
+			}
+		})
+	}
+}
+
+// open counts somebody's open conversations.
+func (d *desk) open(who string) (n int) {
+	for _, c := range d.sim.Conversations() {
+		if c.State == simulator.StateOpen && c.AdminAssigneeID == who {
+			n++
+		}
+	}
+	return n
+}
+
+// deed lets something happen that has to do with a teammate.
+func (d *desk) deed(r *rand.Rand, away map[string]bool, who string) {
+	d.t.Helper()
+	for range 1 + r.IntN(3) {
+		must(d.t)(d.sim.CustomerStarts(d.customer(), "Hello"))
+	}
+	if r.IntN(3) == 0 {
+		away[who] = !away[who]
+		d.away(who, away[who])
+	}
+	for _, c := range d.sim.Conversations() {
+		if c.AdminAssigneeID != who || c.State != simulator.StateOpen {
+			continue
+		}
+		switch r.IntN(6) {
+		case 0, 1:
+			must(d.t)(d.sim.AdminCloses(c.ID, who, "Bye"))
+		case 2:
+			must(d.t)(d.sim.AdminSnoozes(c.ID, who, time.Now().Add(1000*time.Hour)))
+		case 3:
+			must(d.t)(d.sim.AdminAssigns(c.ID, who, "0"))
+		}
+	}
 }
 
 // Nobody tells when somebody has time: it is found out by looking.
