@@ -30,6 +30,9 @@ const (
 	// servePatience is how long the next in line waits for the action of the one before to come
 	// to its pick.
 	servePatience = 2 * time.Minute
+	// serveAgain is when a conversation is served again whose action found nobody after all. Facts
+	// that change back and forth must not use up the budget.
+	serveAgain = 10 * time.Second
 )
 
 // Freed says that somebody may have time for a conversation that waits. It never blocks.
@@ -169,7 +172,7 @@ func (q *Queue) serveLine(ctx context.Context, workspace, team string) error {
 	}
 	asked := map[string]bool{}
 	for _, w := range list {
-		if w.Served {
+		if w.Served || q.servedInVain(w) {
 			return nil
 		}
 		if w.Stuck || asked[string(w.Params)] {
@@ -185,6 +188,13 @@ func (q *Queue) serveLine(ctx context.Context, workspace, team string) error {
 		}
 	}
 	return nil
+}
+
+// servedInVain tells whether an action for the conversation was planned a moment ago, and it waits
+// again.
+func (q *Queue) servedInVain(w store.Waiting) bool {
+	at, ok := q.served.Get(w.Workspace + " " + w.Subject)
+	return ok && !w.Stuck && time.Since(at) < serveAgain
 }
 
 // somebodyCan tells whether the conversation would be given to somebody now. What Intercom refuses
@@ -217,6 +227,7 @@ func (q *Queue) serve(ctx context.Context, w store.Waiting) error {
 	if err != nil || !planned {
 		return err
 	}
+	q.served.Add(w.Workspace+" "+w.Subject, time.Now())
 	q.log.DebugContext(ctx, "somebody has time for a conversation that waits", "subject", w.Subject, "waited", time.Since(w.Since).Round(time.Second))
 	q.Nudge()
 	return nil

@@ -16,6 +16,13 @@
 // A call that failed, or that could not reach Intercom, counts against the limit of attempts.
 // A spent budget, a 429, a refused credential or a clean stop before the call was sent do
 // not (I5, I6): they say nothing about the action.
+//
+// # Picking teammates
+//
+// Whom an assignment that picks goes to is decided when it is performed, and recorded before its
+// call leaves; after a crash the same teammate gets it (pick.go). Conversations for which there is
+// nobody wait in a line that the store keeps, and a loop of its own plans the actions that end the
+// waiting (line.go).
 package queue
 
 import (
@@ -73,7 +80,10 @@ type Queue struct {
 	waiting atomic.Bool // conversations may wait for a teammate
 	// recounted is when everybody's open conversations were last counted anew, in nanoseconds.
 	recounted atomic.Int64
-	given     *lru.Cache[string, gift] // by workspace and subject
+	// Of conversations, by workspace and subject: who was picked lately, and when an action was
+	// planned for one that waited.
+	given  *lru.Cache[string, gift]
+	served *lru.Cache[string, time.Time]
 }
 
 // mostGiven is for how many conversations it is known without asking who was picked.
@@ -89,10 +99,11 @@ func New(o Options) *Queue {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	given, err := lru.New[string, gift](mostGiven)
-	if err != nil {
+	served, err2 := lru.New[string, time.Time](mostInLine)
+	if err := errors.Join(err, err2); err != nil {
 		panic(err) // only for a size below 1
 	}
-	q := &Queue{o: o, log: o.Logger, metrics: newMetrics(o.Registerer), freed: make(chan struct{}, 1), given: given}
+	q := &Queue{o: o, log: o.Logger, metrics: newMetrics(o.Registerer), freed: make(chan struct{}, 1), given: given, served: served}
 	q.loop = &store.Worker{
 		Store: o.Store, Lane: store.LaneActions, Concurrency: o.Concurrency,
 		Lease: q.lease(), Poll: o.Poll, Logger: o.Logger, Ready: o.Ready, Work: q.drain,

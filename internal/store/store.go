@@ -37,6 +37,12 @@
 // is found in that state after a crash is in doubt and is read back before anything is
 // sent again (I4).
 //
+// # Picks and lines
+//
+// Who was picked for an action is recorded under its claim, on the condition that there was no
+// other pick in the workspace since the facts for it were read (picks.go). Conversations that
+// nobody of a team can take stand in the team's line until an action ends that (waiting.go).
+//
 // # What holds after a crash
 //
 // Every exported method that writes is one transaction and returns after its commit. With
