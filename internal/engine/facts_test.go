@@ -22,8 +22,9 @@ import (
 // api is an Intercom that answers each call with what is set for its method and path.
 type api struct {
 	mu      sync.Mutex
-	answers map[string]string // "GET /contacts/1": the body, or a status such as "404"
-	calls   []string          // with query and body
+	answers map[string]string        // "GET /contacts/1": the body, or a status such as "404"
+	calls   []string                 // with query and body
+	answer  func(call string) string // instead of answers, if set
 }
 
 func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -42,7 +43,10 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	a.calls = append(a.calls, full)
 	answer, ok := a.answers[call]
-	if !ok {
+	switch {
+	case a.answer != nil:
+		answer = a.answer(call)
+	case !ok:
 		answer = "404"
 	}
 	w := httptest.NewRecorder()

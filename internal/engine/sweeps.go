@@ -28,6 +28,8 @@ type SweepOptions struct {
 	Ready func() time.Time
 	// Stored is called after events were put.
 	Stored func()
+	// MostResults is how many results one sweep acts on; 10,000 if 0.
+	MostResults int
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -68,8 +70,6 @@ type sweeping struct {
 const (
 	// sweepPage is how many results are read at once. They are decided within seconds.
 	sweepPage = 25
-	// mostResults is how many results one sweep acts on.
-	mostResults = 10_000
 	// mostPasses is how often its search is begun. Each pass finds at least half of what moved
 	// during the one before.
 	mostPasses = 10
@@ -88,6 +88,9 @@ func NewSweeps(o SweepOptions) *Sweeps {
 	}
 	if o.Stored == nil {
 		o.Stored = func() {}
+	}
+	if o.MostResults == 0 {
+		o.MostResults = 10_000
 	}
 	return &Sweeps{o: o, log: o.Logger, metrics: newSweepMetrics(o.Registerer), nudge: make(chan struct{}, 1)}
 }
@@ -191,7 +194,10 @@ func (s *Sweeps) take(ctx context.Context, workspace string, rs *rules.Ruleset, 
 		s.list = append(s.list, w)
 		if known && row.Schedule == r.Every && row.Search == r.Search {
 			w.row = row
-			w.follow(before)
+			w.row.Fresh = max(row.Fresh, 1) // events may have been put for a page that was not counted
+			if !w.follow(before) && row.Running {
+				s.log.InfoContext(ctx, "sweep goes on", "rule", r.Rule, "due", row.DueAt, "results", row.Results)
+			}
 			continue
 		}
 		s.drop(ctx, row)
@@ -210,13 +216,15 @@ func (s *Sweeps) take(ctx context.Context, workspace string, rs *rules.Ruleset, 
 	return nil
 }
 
-// follow takes over what only the loop knew of the rule.
-func (w *sweeping) follow(before []*sweeping) {
+// follow takes over what only the loop knew of the rule; known is false after a start.
+func (w *sweeping) follow(before []*sweeping) (known bool) {
 	for _, old := range before {
 		if old.rule.Rule == w.rule.Rule {
 			w.retryAt, w.tries, w.skipped = old.retryAt, old.tries, old.skipped
+			return true
 		}
 	}
+	return false
 }
 
 // drop says that a sweep ends because its rule is not what it was.
@@ -380,7 +388,7 @@ func (s *Sweeps) put(ctx context.Context, w *sweeping, items []json.RawMessage) 
 		if err != nil {
 			return 0, err
 		}
-		if known || w.row.Results+fresh >= mostResults {
+		if known || w.row.Results+fresh >= s.o.MostResults {
 			continue
 		}
 		fresh++
@@ -406,11 +414,10 @@ func (s *Sweeps) turn(ctx context.Context, w *sweeping, fresh int, next string) 
 	row.Fresh += fresh
 	row.Results += fresh
 	s.metrics.results.WithLabelValues(w.rule.Rule).Add(float64(fresh))
-	const mostPages = mostResults/sweepPage + 1
-	last := next == "" || next == row.Cursor || row.Pages >= mostPages
+	last := next == "" || next == row.Cursor || row.Pages > s.o.MostResults/sweepPage
 	switch {
-	case row.Results >= mostResults:
-		return s.end(ctx, w, sweepFinished, fmt.Sprintf("it has found the %d results that a sweep may have; the rest is for the next", mostResults))
+	case row.Results >= s.o.MostResults:
+		return s.end(ctx, w, sweepFinished, fmt.Sprintf("it has found the %d results that a sweep may have; the rest is for the next", s.o.MostResults))
 	case !last:
 		row.Cursor = next
 		return s.o.Store.SaveSweep(ctx, row)

@@ -23,6 +23,8 @@ type desk struct {
 	api   *api
 	rules *rules.Ruleset
 	stop  func()
+
+	mostResults int
 }
 
 func newDesk(t *testing.T, text string) *desk {
@@ -40,6 +42,8 @@ func (d *desk) found(ids ...string) {
 	for i, id := range ids {
 		items[i] = fmt.Sprintf(`{"type":"conversation","id":%q,"state":"open"}`, id)
 	}
+	d.api.mu.Lock()
+	defer d.api.mu.Unlock()
 	d.api.answers["POST /conversations/search"] = `{"type":"conversation.list","conversations":[` + strings.Join(items, ",") + `]}`
 }
 
@@ -54,6 +58,7 @@ func (d *desk) start() {
 	e := New(Options{Store: d.store, Rules: ruleset, Poll: time.Hour, Facts: facts})
 	s := NewSweeps(SweepOptions{
 		Store: d.store, Rules: ruleset, Client: facts.client, Workspace: func() string { return "ws" }, Ready: facts.ready, Stored: e.Nudge,
+		MostResults: d.mostResults,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
@@ -165,6 +170,40 @@ func TestI2_a_page_that_is_read_twice(t *testing.T) {
 	})
 }
 
+// TestI2_a_pass_that_was_cut_off_is_not_the_last has put the events of a page and lost that it did,
+// and then the results behind it have moved up: only another pass finds them.
+func TestI2_a_pass_that_was_cut_off_is_not_the_last(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, dublin)
+		d.found("1", "2")
+		d.start()
+		time.Sleep(time.Second)
+		time.Sleep(time.Until(d.row().NextAt) + time.Minute)
+		lost := d.row()
+		lost.Running, lost.Results, lost.Pages, lost.Fresh = true, 0, 0, 0
+		if err := d.store.SaveSweep(context.Background(), &lost); err != nil {
+			t.Fatal(err)
+		}
+		d.stop()
+		pages := []string{
+			`{"conversations":[{"id":"1"},{"id":"2"}],"pages":{"next":{"starting_after":"c"}}}`, // both are known
+			`{"conversations":[]}`,
+			`{"conversations":[{"id":"3"}]}`,
+		}
+		d.api.answer = func(string) string {
+			page := pages[0]
+			pages = append(pages[1:], `{"conversations":[]}`)
+			return page
+		}
+		d.start()
+		time.Sleep(time.Hour)
+		if row := d.row(); row.Running || row.Results != 1 || row.Pass != 2 {
+			t.Errorf("%+v, want the third found", row)
+		}
+		d.stop()
+	})
+}
+
 // actions are the subjects of the actions that the first events led to, in order.
 func (d *desk) actions() (subjects []string) {
 	d.t.Helper()
@@ -229,4 +268,48 @@ func TestSweeps_a_clock_that_was_ahead(t *testing.T) {
 		}
 		d.stop()
 	})
+}
+
+// endless is a search that never comes to an end: every page has a next one.
+type endless struct {
+	pages int
+	again bool // the same results on every page
+}
+
+func (e *endless) answer() string {
+	first := e.pages * sweepPage
+	if e.again {
+		first = 0
+	}
+	e.pages++
+	items := make([]string, sweepPage)
+	for i := range items {
+		items[i] = fmt.Sprintf(`{"type":"conversation","id":"%d"}`, first+i+1)
+	}
+	return fmt.Sprintf(`{"conversations":[%s],"pages":{"next":{"starting_after":"c%d"}}}`, strings.Join(items, ","), e.pages)
+}
+
+// TestSweeps_are_bounded lets searches go on for ever, with new results and with those that were
+// found.
+func TestSweeps_are_bounded(t *testing.T) {
+	for again, want := range map[bool]int{false: 60, true: sweepPage} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t, strings.Replace(dublin, "then:", "state: shadow\n    then:", 1))
+			d.mostResults = 60
+			search := &endless{again: again}
+			d.api.answer = func(call string) string {
+				if call == "POST /conversations/search" {
+					return search.answer()
+				}
+				return "404"
+			}
+			d.start()
+			time.Sleep(time.Second)
+			time.Sleep(time.Until(d.row().NextAt) + time.Hour)
+			if row := d.row(); row.Running || row.Results != want || search.pages > 10 {
+				t.Errorf("%d pages, %+v", search.pages, row)
+			}
+			d.stop()
+		})
+	}
 }

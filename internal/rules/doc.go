@@ -12,7 +12,8 @@
 // its actions are planned), did not match, held back (off, shadow, own work, or it ran
 // already for this part, conversation or contact) or failed (something went wrong in this
 // rule; the others go on). Only when a look-up or the state of a rule cannot be read is
-// nothing decided at all, and the caller tries again later.
+// nothing decided at all, and the caller tries again later. What the search of a rule with a
+// schedule found is an event for that rule alone.
 //
 // # Expressions
 //
