@@ -137,3 +137,78 @@ func TestExamples_out_of_hours(t *testing.T) {
 		w.has(day, "Emergency, Out of hours", "We are here from Monday to Friday")
 	})
 }
+
+func TestExamples_stale(t *testing.T) {
+	inExample(t, "stale", func(w *world) {
+		did := must(t)
+		admin := w.sim.Admins()[0].ID
+		const day = 24 * time.Hour
+		stale := did(w.sim.CustomerStarts(w.customer(), "hello"))
+		did(w.sim.AdminReplies(stale, admin, "have you tried this?", admin))
+		kept := did(w.sim.CustomerStarts(w.customer(), "hello"))
+		if err := w.sim.TagPart(kept, admin, "Keep open"); err != nil {
+			t.Fatal(err)
+		}
+		back := did(w.sim.CustomerStarts(w.customer(), "hello"))
+		w.after(6 * day)
+		w.has(stale, "")
+		w.after(8 * day) // the next Tuesday
+		w.has(stale, "Stale", "Is there anything")
+		w.has(back, "Stale", "Is there anything")
+		w.has(kept, "Keep open")
+		did(w.sim.CustomerReplies(back, "yes, there is"))
+		w.after(16 * day)
+		w.has(stale, "", "Is there anything")
+		if c, _ := w.sim.Conversation(stale); c.State != simulator.StateClosed {
+			t.Errorf("the stale conversation is %s", c.State)
+		}
+		if c, _ := w.sim.Conversation(back); c.State != simulator.StateOpen {
+			t.Errorf("the conversation of who answered is %s", c.State)
+		}
+	})
+}
+
+// holders counts the conversations that each teammate has.
+func (w *world) holders(conversations []string) map[string]int {
+	count := map[string]int{}
+	for _, id := range conversations {
+		c, _ := w.sim.Conversation(id)
+		count[c.AdminAssigneeID]++
+	}
+	return count
+}
+
+func TestExamples_routing(t *testing.T) {
+	inExample(t, "routing", func(w *world) {
+		did := must(t)
+		var conversations []string
+		for i := range 10 {
+			conversations = append(conversations, did(w.sim.CustomerStarts(w.sim.Contacts()[i].ID, "hello")))
+		}
+		w.after(10 * time.Minute)
+		for admin, n := range w.holders(conversations) {
+			if n != 2 || admin == "" {
+				t.Errorf("%q has %d of 10 conversations, and there are 5 teammates", admin, n)
+			}
+		}
+		money := did(w.sim.CustomerStarts(w.customer(), "a refund please"))
+		w.after(20 * time.Minute)
+		w.has(money, "Billing")
+	})
+}
+
+func TestExamples_vip(t *testing.T) {
+	inExample(t, "vip", func(w *world) {
+		did := must(t)
+		vip := did(w.sim.CustomerStarts(w.sim.ContactSignsUp(simulator.Contact{Name: "Jo Miller", Email: "jo@globex.com", Role: "user"}), "hello"))
+		other := did(w.sim.CustomerStarts(w.sim.ContactSignsUp(simulator.Contact{Name: "Li Wen", Email: "li@elsewhere.test", Role: "user"}), "hello"))
+		w.after(5 * time.Minute)
+		w.has(vip, "VIP", "VIP: Jo Miller")
+		if c, _ := w.sim.Conversation(vip); c.AdminAssigneeID == "" || w.team(vip) != "Priority" {
+			t.Errorf("the VIP is with %q of %q", c.AdminAssigneeID, w.team(vip))
+		}
+		w.after(15 * time.Minute)
+		w.has(vip, "VIP, VIP waits", "VIP: Jo Miller", "has waited ten minutes")
+		w.has(other, "")
+	})
+}

@@ -112,12 +112,12 @@ func (p *loader) readCalendar(name, n *yaml.Node) *calendar.Calendar {
 	var week calendar.Week
 	var closed []calendar.Days
 	has := map[string]bool{}
-	p.fields(n, map[string]func(*yaml.Node){
+	p.Fields(n, map[string]func(*yaml.Node){
 		"timezone": func(n *yaml.Node) { has["timezone"] = true; zone = p.readZone(n, zone) },
 		"open":     func(n *yaml.Node) { has["open"] = true; p.readWeek(n, &week) },
 		"closed":   func(n *yaml.Node) { closed = append(closed, p.readClosed(n)...) },
 		"holidays": func(n *yaml.Node) { closed = append(closed, p.readHolidays(n)...) },
-	}, nil)
+	})
 	for _, key := range []string{"timezone", "open"} {
 		if n.Kind == yaml.MappingNode && !has[key] {
 			p.Problem(name, "rules/missing-key", "", "the calendar has no %q", key)

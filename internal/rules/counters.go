@@ -40,7 +40,7 @@ func (p *loader) readCounter(name string, n *yaml.Node) actions.CounterSpec {
 	if isEmpty(n) {
 		return c
 	}
-	p.fields(n, map[string]func(*yaml.Node){
+	p.Fields(n, map[string]func(*yaml.Node){
 		"help": func(n *yaml.Node) {
 			if text, ok := p.word(n, "a text that says what is counted"); ok {
 				c.Help = text
@@ -60,7 +60,7 @@ func (p *loader) readCounter(name string, n *yaml.Node) actions.CounterSpec {
 				}
 			}
 		},
-	}, nil)
+	})
 	return c
 }
 

@@ -67,14 +67,14 @@ func (p *loader) readCooldown(n *yaml.Node) cooldown {
 		c.length, c.written = p.readWindow(n, "the cooldown")
 		return c
 	}
-	p.fields(n, map[string]func(*yaml.Node){
+	p.Fields(n, map[string]func(*yaml.Node){
 		"for": func(n *yaml.Node) { c.length, c.written = p.readWindow(n, "the cooldown") },
 		"per": func(n *yaml.Node) {
 			if per, ok := p.choice(n, perConversation, perContact); ok {
 				c.per = per
 			}
 		},
-	}, nil)
+	})
 	if valueBehind(n, "for") == nil {
 		p.missingKey(n, "the cooldown", "for")
 	}
@@ -88,10 +88,10 @@ func (p *loader) readLimit(n *yaml.Node) limit {
 		p.wrongType(n, "a limit such as { runs: 50, per: 1h }")
 		return l
 	}
-	p.fields(n, map[string]func(*yaml.Node){
+	p.Fields(n, map[string]func(*yaml.Node){
 		"runs": func(n *yaml.Node) { l.runs = p.readRuns(n) },
 		"per":  func(n *yaml.Node) { l.per, l.written = p.readWindow(n, "the time of a limit") },
-	}, nil)
+	})
 	for _, name := range []string{"runs", "per"} {
 		if valueBehind(n, name) == nil {
 			p.missingKey(n, "the limit", name)

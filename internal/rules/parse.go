@@ -97,12 +97,12 @@ func parse(files []Source, checkAll func(*loader)) (*Ruleset, []diag.Problem) {
 func (p *loader) topLevel(root *yaml.Node) *parsedFile {
 	f := &parsedFile{file: p.file}
 	version := false
-	p.fields(root, map[string]func(*yaml.Node){
+	p.Fields(root, map[string]func(*yaml.Node){
 		"version":  func(n *yaml.Node) { version = true; p.readVersion(n) },
 		"settings": func(n *yaml.Node) { f.settings = n },
 		"lists":    func(n *yaml.Node) { f.lists = n },
 		"rules":    func(n *yaml.Node) { f.rules = n },
-	}, nil)
+	})
 	if root.Kind == yaml.MappingNode && !version {
 		p.reportAt(span{1, 1, 2}, diag.Error, "rules/missing-key", "begin the file with version: 1", `the key "version" is missing`)
 	}
@@ -119,7 +119,7 @@ func (p *loader) readSettings(n *yaml.Node) {
 	if n == nil || isEmpty(n) {
 		return
 	}
-	p.fields(n, map[string]func(*yaml.Node){
+	p.Fields(n, map[string]func(*yaml.Node){
 		"admin": func(n *yaml.Node) {
 			admin, ok := p.word(n, "the e-mail address, name or id of a teammate")
 			if !ok {
@@ -134,7 +134,7 @@ func (p *loader) readSettings(n *yaml.Node) {
 		"breaker":   p.readBreaker,
 		"calendars": p.readCalendars,
 		"counters":  p.readCounters,
-	}, nil)
+	})
 }
 
 // readBreaker reads settings.breaker: how many actions a subject may have in an hour. There is no

@@ -93,7 +93,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 			read(n)
 		}
 	}
-	p.fields(n, map[string]func(*yaml.Node){
+	p.Fields(n, map[string]func(*yaml.Node){
 		"name":     key("name", func(n *yaml.Node) { p.readName(n, r) }),
 		"when":     key("when", func(n *yaml.Node) { r.topics = p.readTopics(n); r.listens = cmp.Or(r.listens, n) }),
 		"if":       func(n *yaml.Node) { r.condition.all = p.readClauses(n, "if") },
@@ -121,7 +121,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 			r.listens = n
 			r.from, _ = p.choice(n, fromCustomer, fromTeammate, fromBot, fromHuman, fromAny)
 		},
-	}, nil)
+	})
 	for _, name := range []string{"name", "when", "then"} {
 		insteadOf := name == "when" && valueBehind(n, "every") != nil
 		if !has[name] && !insteadOf {

@@ -44,10 +44,10 @@ func (p *loader) readEvery(n *yaml.Node) *schedule.Schedule {
 	if n.Kind == yaml.MappingNode {
 		zone := time.UTC
 		var line *yaml.Node
-		p.fields(n, map[string]func(*yaml.Node){
+		p.Fields(n, map[string]func(*yaml.Node){
 			"cron":     func(n *yaml.Node) { line = n },
 			"timezone": func(n *yaml.Node) { zone = p.readZone(n, zone) },
-		}, nil)
+		})
 		if line == nil {
 			p.missingKey(n, "the schedule", "cron")
 			return nil

@@ -69,9 +69,9 @@ func (p *loader) readIfLate(n *yaml.Node) time.Duration {
 		return 0
 	}
 	var bound time.Duration
-	p.fields(n, map[string]func(*yaml.Node){
+	p.Fields(n, map[string]func(*yaml.Node){
 		"skip": func(n *yaml.Node) { bound, _ = p.readWindow(n, "how late it may be") },
-	}, nil)
+	})
 	if n.Kind == yaml.MappingNode && valueBehind(n, "skip") == nil {
 		p.missingKey(n, "if_late", "skip")
 	}

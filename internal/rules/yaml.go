@@ -175,11 +175,6 @@ func yamlHint(line, message string) string {
 // Fields visits a mapping in the order of the file. It reports unknown and repeated keys,
 // and values that are not a mapping. (It is part of actions.Decoder.)
 func (p *loader) Fields(n *yaml.Node, known map[string]func(*yaml.Node)) {
-	p.fields(n, known, nil)
-}
-
-// fields is Fields with keys that are known to come later and so far refused.
-func (p *loader) fields(n *yaml.Node, known map[string]func(*yaml.Node), later []string) {
 	if n.Kind != yaml.MappingNode {
 		p.wrongType(n, "a mapping (key: value)")
 		return
@@ -196,22 +191,18 @@ func (p *loader) fields(n *yaml.Node, known map[string]func(*yaml.Node), later [
 			continue
 		}
 		seen[key.Value] = key.Line
-		visit, ok := known[key.Value]
-		switch {
-		case ok:
+		if visit, ok := known[key.Value]; ok {
 			visit(value)
-		case slices.Contains(later, key.Value):
-			p.Problem(key, "rules/not-supported-yet", "", "%q is not supported yet", key.Value)
-		default:
-			p.unknownKey(key, known, later)
+		} else {
+			p.unknownKey(key, known)
 		}
 	}
 }
 
-func (p *loader) unknownKey(key *yaml.Node, known map[string]func(*yaml.Node), later []string) {
+func (p *loader) unknownKey(key *yaml.Node, known map[string]func(*yaml.Node)) {
 	names := sortedNames(known)
-	hint := didYouMean(key.Value, append(names, later...))
-	if hint == "" && len(names) > 0 && len(names) <= 24 {
+	hint := didYouMean(key.Value, names)
+	if hint == "" && len(names) > 0 && len(names) <= 30 {
 		hint = "known keys: " + strings.Join(names, ", ")
 	}
 	p.Problem(key, "rules/unknown-key", hint, "unknown key %q", key.Value)
