@@ -102,7 +102,9 @@ type Plan struct {
 	Facts Facts
 	// Now is the time of the decision, from which durations count.
 	Now time.Time
-	// Event is what the decision is about. Its payload is not for actions: what they say comes
+	// At is when the run began to be due: when the event was made, or when its timer came due.
+	At time.Time
+	// Event is what the decision is about; of a timer, what started it. Its payload is not for actions: what they say comes
 	// from the facts.
 	Event event.Event
 	// Rule is the name of the rule that runs, and Index the place of the action in it.

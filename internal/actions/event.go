@@ -96,7 +96,7 @@ func (s *trackSpec) Plan(p Plan) (json.RawMessage, error) {
 			delete(metadata, key)
 		}
 	}
-	at := p.Event.CreatedAt // events that are decided together, after a pause, are events of their own
+	at := p.At // events that are decided together, after a pause, are events of their own
 	if at.IsZero() {
 		at = p.Now
 	}

@@ -109,7 +109,7 @@ func (d *decoder) Counters() []CounterSpec {
 
 func planOf(facts map[string]string, subject string) Plan {
 	return Plan{
-		Facts: facts, Now: planTime, Rule: "a rule", Index: 2,
+		Facts: facts, Now: planTime, At: time.Unix(1772600000, 0), Rule: "a rule", Index: 2,
 		Event:   event.Event{ID: "notif_1", Topic: "conversation.user.created", Workspace: "ws", Subject: subject, CreatedAt: time.Unix(1772600000, 0)},
 		Contact: func() (string, error) { return "c9", nil },
 	}

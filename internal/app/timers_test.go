@@ -357,3 +357,26 @@ rules:
 		}
 	})
 }
+
+// A reload that shortens the wait below what has passed makes the timer due now, which is not late.
+func TestTimers_I8_a_shorter_wait_is_not_late(t *testing.T) {
+	rule := func(after string) string {
+		return "version: 1\nrules: [{name: sla, when: conversation.user.created, after: " + after + ", if_late: skip, then: [{note: late}]}]\n"
+	}
+	inBubbleWith(t, rule("2h"), simulator.Options{}, func(w *world) { w.options.Poll = time.Hour }, func(w *world) {
+		id := must(t)(w.sim.CustomerStarts(w.customer(), "hello"))
+		time.Sleep(time.Hour)
+		w.writeRules(rule("30m"))
+		if err := w.app.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		w.settle(time.Minute)
+		if got := w.texts(id); len(got) != 1 {
+			t.Errorf("written %q", got)
+		}
+		if log := w.log.String(); !strings.Contains(log, "1 timer of sla move from 2h to 30m") {
+			t.Error("the log does not tell of the move")
+		}
+	})
+}

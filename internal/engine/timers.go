@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"sync"
@@ -18,10 +19,15 @@ import (
 func timerRows(d *rules.Decision) (changes []store.TimerChange, cancels []store.Cancel) {
 	for _, ch := range d.Timers {
 		row := store.TimerChange{Rule: ch.Rule}
-		if t := ch.Timer; t != nil {
+		switch t := ch.Timer; {
+		case t == nil:
+		case ch.Change == rules.TimerKept:
+			row.Newest = encodeTrigger(t.Newest)
+		default:
 			row.Set = &store.Timer{
 				Seq: t.Trigger.Seq, Event: t.Trigger.ID, Topic: t.Trigger.Topic, Part: t.Trigger.Part,
-				StartedAt: t.Trigger.At, DueAt: t.DueAt, Clock: t.Clock,
+				HappenedAt: t.Trigger.At, StartedAt: t.Trigger.Started, DueAt: t.DueAt, Place: t.Place, Clock: t.Clock,
+				Newest: encodeTrigger(t.Newest),
 			}
 		}
 		changes = append(changes, row)
@@ -32,14 +38,29 @@ func timerRows(d *rules.Decision) (changes []store.TimerChange, cancels []store.
 	return changes, cancels
 }
 
+func encodeTrigger(t *event.Trigger) string {
+	if t == nil {
+		return ""
+	}
+	text, _ := json.Marshal(t) // texts, numbers and times of this era
+	return string(text)
+}
+
 // Timers implements rules.State.
 func (s state) Timers(ctx context.Context) ([]rules.Timer, error) {
 	rows, err := s.store.TimersOn(ctx, s.workspace, s.subject)
 	list := make([]rules.Timer, len(rows))
 	for i, t := range rows {
 		list[i] = rules.Timer{
-			Rule: t.Rule, Trigger: event.Trigger{Seq: t.Seq, ID: t.Event, Topic: t.Topic, Part: t.Part, At: t.StartedAt},
-			DueAt: t.DueAt, Clock: t.Clock, Version: t.Version,
+			Rule:    t.Rule,
+			Trigger: event.Trigger{Seq: t.Seq, ID: t.Event, Topic: t.Topic, Part: t.Part, At: t.HappenedAt, Started: t.StartedAt},
+			DueAt:   t.DueAt, Place: t.Place, Clock: t.Clock, Version: t.Version,
+		}
+		if t.Newest != "" {
+			list[i].Newest = &event.Trigger{}
+			if err := json.Unmarshal([]byte(t.Newest), list[i].Newest); err != nil {
+				return nil, fmt.Errorf("read a timer: %w", err)
+			}
 		}
 	}
 	return list, err
@@ -64,7 +85,7 @@ func (e *Engine) reportTimers(ev event.Event, d *rules.Decision) []string {
 	for _, ch := range d.Timers {
 		e.metrics.timers.WithLabelValues(string(ch.Change)).Inc()
 		word := ch.Rule + " " + string(ch.Change)
-		if ch.Timer != nil {
+		if ch.Timer != nil && ch.Change != rules.TimerKept {
 			word += " until " + ch.Timer.DueAt.UTC().Format(time.RFC3339)
 		}
 		words = append(words, word)
@@ -170,8 +191,13 @@ func (e *Engine) planOnce(ctx context.Context) error {
 		return err
 	}
 	var lines []string
+	still := func() bool { return e.o.Rules() == rs }
 	for _, g := range groups {
-		line, err := e.planGroup(ctx, rs.PlanTimers(g.Rule, g.Topic), g)
+		if !still() {
+			e.planner.replan() // by the rules that are in use now
+			break
+		}
+		line, err := e.planGroup(ctx, rs.PlanTimers(g.Rule, g.Topic), g, still)
 		if line != "" {
 			lines = append(lines, line)
 			e.log.WarnContext(ctx, "timers follow a change of the rules: "+line, "ruleset", rs.Hash(), "rule", g.Rule)
@@ -190,9 +216,9 @@ func (e *Engine) planOnce(ctx context.Context) error {
 }
 
 // planGroup does with the timers of a group what the rules say, and says what that was.
-func (e *Engine) planGroup(ctx context.Context, plan rules.Plan, g store.TimerGroup) (line string, err error) {
+func (e *Engine) planGroup(ctx context.Context, plan rules.Plan, g store.TimerGroup, still func() bool) (line string, err error) {
 	if plan.Cancel != "" {
-		n, err := e.o.Store.CancelGroup(ctx, g)
+		n, err := e.o.Store.CancelGroup(ctx, g, still)
 		e.metrics.timers.WithLabelValues(string(rules.TimerCancelled)).Add(float64(n))
 		if n == 0 {
 			return "", err
@@ -206,11 +232,13 @@ func (e *Engine) planGroup(ctx context.Context, plan rules.Plan, g store.TimerGr
 	n, err := e.o.Store.MoveGroup(ctx, g, plan.Clock, func(started time.Time) time.Time {
 		due, err := plan.Due(started)
 		if err != nil { // the rule fails when the timer comes due, and says why
-			never = err
-			return time.Now()
+			never, due = err, time.Time{}
+		}
+		if now := time.Now(); due.Before(now) { // it comes due now, and is not late
+			return now
 		}
 		return due
-	})
+	}, still)
 	e.metrics.timers.WithLabelValues(string(rules.TimerMoved)).Add(float64(n))
 	if never != nil {
 		e.log.WarnContext(ctx, "timers cannot be moved", "rule", g.Rule, "err", never)

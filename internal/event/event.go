@@ -67,8 +67,8 @@ func Parse(body []byte, receivedAt time.Time) (Event, error) {
 	if n.topic == "" {
 		return Event{}, invalid("topic is missing")
 	}
-	if OwnTopic(n.topic) {
-		return Event{}, invalid("topics of Switchboard itself do not come from Intercom")
+	if OwnTopic(n.topic) || ownID(n.id) {
+		return Event{}, invalid("topics and ids of Switchboard itself do not come from Intercom")
 	}
 	if len(n.topic) > maxName || len(n.appID) > maxName || len(n.id) > maxName {
 		return Event{}, invalid("topic, app_id and id may have at most %d characters", maxName)

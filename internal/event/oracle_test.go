@@ -59,7 +59,7 @@ func oracle(body []byte, receivedAt time.Time) (ev Event, ok bool) {
 	if part := oraclePart(item); causedByPart(topic) && printable(part) && len(part) <= maxName {
 		ev.Part = part
 	}
-	return ev, topic != "" && !strings.HasPrefix(topic, "switchboard.") && len(ev.Subject) <= 2*maxName && printable(ev.Subject)
+	return ev, topic != "" && !strings.HasPrefix(topic, "switchboard.") && !strings.HasPrefix(id, "timer/") && !strings.HasPrefix(id, "schedule/") && len(ev.Subject) <= 2*maxName && printable(ev.Subject)
 }
 
 func oracleID(v any) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,8 +27,22 @@ type Trigger struct {
 	ID    string `json:"id"`
 	Topic string `json:"topic"`
 	Part  string `json:"part,omitempty"`
-	// At is when it happened.
+	// At is when it happened, by Intercom's clock: it tells what came first.
 	At time.Time `json:"at"`
+	// Started is when the waiting began, by our own clock: At, or when the event arrived if that
+	// was before.
+	Started time.Time `json:"started"`
+}
+
+// The ids of our own events begin with these, and those of notifications do not.
+const (
+	timerID    = "timer/"
+	ScheduleID = "schedule/"
+)
+
+// ownID tells whether an id is one that only events of our own have.
+func ownID(id string) bool {
+	return strings.HasPrefix(id, timerID) || strings.HasPrefix(id, ScheduleID)
 }
 
 // Event is the event that tells of the timer. now is when it is made.
@@ -41,7 +56,7 @@ func (t Timer) Event(workspace, subject string, now time.Time) (Event, error) {
 		return Event{}, fmt.Errorf("encode a timer: %w", err)
 	}
 	return Event{
-		ID:        "timer/" + strconv.FormatInt(t.Trigger.Seq, 10) + "/" + strconv.FormatInt(t.Version, 10) + "/" + t.Rule,
+		ID:        timerID + strconv.FormatInt(t.Trigger.Seq, 10) + "/" + strconv.FormatInt(t.Version, 10) + "/" + t.Rule,
 		Workspace: workspace, Topic: TopicTimer, Subject: subject, CreatedAt: t.DueAt, ReceivedAt: now, Payload: payload,
 	}, nil
 }
@@ -59,11 +74,19 @@ func ReadTimer(ev Event) (Timer, error) {
 	return n.Data.Item, nil
 }
 
-// Happened is when what the event tells of happened. A clock of Intercom's that is ahead of ours
-// does not make it later than its arrival.
+// Happened is when what the event tells of happened, by Intercom's clock.
 func (ev Event) Happened() time.Time {
-	if ev.CreatedAt.IsZero() || ev.CreatedAt.After(ev.ReceivedAt) {
+	if ev.CreatedAt.IsZero() {
 		return ev.ReceivedAt
 	}
 	return ev.CreatedAt
+}
+
+// Began is the same by our own clock: Intercom's can be ahead, but nothing happens after we heard of
+// it.
+func (ev Event) Began() time.Time {
+	if at := ev.Happened(); at.Before(ev.ReceivedAt) {
+		return at
+	}
+	return ev.ReceivedAt
 }

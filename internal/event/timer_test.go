@@ -9,7 +9,7 @@ func TestTimerEvent(t *testing.T) {
 	due := time.Date(2026, 3, 2, 9, 15, 0, 250_000_000, time.UTC)
 	want := Timer{
 		Rule: "first-response <sla>", Version: 3, DueAt: due,
-		Trigger: Trigger{Seq: 7, ID: "notif_1", Topic: "conversation.user.created", Part: "5", At: due.Add(-15 * time.Minute)},
+		Trigger: Trigger{Seq: 7, ID: "notif_1", Topic: "conversation.user.created", Part: "5", At: due.Add(-14 * time.Minute), Started: due.Add(-15 * time.Minute)},
 	}
 	ev, err := want.Event("ws", "conversation/1", due.Add(time.Second))
 	if err != nil {
@@ -29,13 +29,18 @@ func TestTimerEvent(t *testing.T) {
 
 func TestHappened(t *testing.T) {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	for name, c := range map[string]struct{ created, received, want time.Time }{
-		"before it arrived":     {at, at.Add(time.Minute), at},
-		"no time":               {time.Time{}, at, at},
-		"a clock that is ahead": {at.Add(time.Minute), at, at},
+	ahead := at.Add(time.Minute)
+	for name, c := range map[string]struct{ created, received, happened, began time.Time }{
+		"before it arrived":     {at, ahead, at, at},
+		"no time":               {time.Time{}, at, at, at},
+		"a clock that is ahead": {ahead, at, ahead, at},
 	} {
-		if got := (Event{CreatedAt: c.created, ReceivedAt: c.received}).Happened(); !got.Equal(c.want) {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
+		ev := Event{CreatedAt: c.created, ReceivedAt: c.received}
+		if got := ev.Happened(); !got.Equal(c.happened) {
+			t.Errorf("%s: happened %v, want %v", name, got, c.happened)
+		}
+		if got := ev.Began(); !got.Equal(c.began) {
+			t.Errorf("%s: began %v, want %v", name, got, c.began)
 		}
 	}
 }

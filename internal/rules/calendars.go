@@ -97,17 +97,15 @@ func (p *loader) readCalendars(n *yaml.Node) {
 			p.Problem(key, "rules/repeated-key", "", "there is already a calendar %q", key.Value)
 			continue
 		}
-		holidays := len(p.holidays)
-		h := &hours{name: key.Value, calendar: p.readCalendar(key, value)}
-		text, _ := yaml.Marshal(value) // what was read can be written
-		h.version = hashOf(append([]Source{{Text: text}}, p.holidays[holidays:]...))[:8]
+		h := &hours{name: key.Value}
+		h.calendar, h.version = p.readCalendar(key, value)
 		p.calendars[key.Value] = h
 	}
 }
 
 // readCalendar reads one calendar. Problems are reported; what it returns then is not used
-// for anything but to go on.
-func (p *loader) readCalendar(name, n *yaml.Node) *calendar.Calendar {
+// for anything but to go on. The version changes when what the calendar means does.
+func (p *loader) readCalendar(name, n *yaml.Node) (c *calendar.Calendar, version string) {
 	zone := time.UTC
 	var week calendar.Week
 	var closed []calendar.Days
@@ -123,7 +121,8 @@ func (p *loader) readCalendar(name, n *yaml.Node) *calendar.Calendar {
 			p.Problem(name, "rules/missing-key", "", "the calendar has no %q", key)
 		}
 	}
-	return calendar.New(zone, &week, closed)
+	meaning := fmt.Sprint(zone, week, closed)
+	return calendar.New(zone, &week, closed), hashOf([]Source{{Text: []byte(meaning)}})[:8]
 }
 
 func (p *loader) readZone(n *yaml.Node, otherwise *time.Location) *time.Location {

@@ -245,7 +245,7 @@ func (rs *Ruleset) plan(e *evaluation, r *rule) ([]Planned, error) {
 	planned := make([]Planned, 0, len(r.actions))
 	for i, a := range r.actions {
 		params, err := a.spec.Plan(actions.Plan{
-			Facts: e, Now: e.now(), Event: e.in.Event, Rule: r.name, Index: i, Contact: e.contactID,
+			Facts: e, Now: e.now(), At: e.in.Event.CreatedAt, Event: e.subjectEvent(), Rule: r.name, Index: i, Contact: e.contactID,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("then: %s: %w", a.kind, err)
@@ -255,6 +255,16 @@ func (rs *Ruleset) plan(e *evaluation, r *rule) ([]Planned, error) {
 		})
 	}
 	return planned, nil
+}
+
+// subjectEvent is what actions learn of the event. A timer's tells of what started it; its id is its
+// own, so that whoever is told twice can tell.
+func (e *evaluation) subjectEvent() event.Event {
+	ev := e.in.Event
+	if e.trigger != nil {
+		ev.Topic, ev.CreatedAt = e.trigger.Topic, e.trigger.At
+	}
+	return ev
 }
 
 // contactID is the id of the contact whom the event concerns.

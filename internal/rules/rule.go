@@ -19,6 +19,7 @@ import (
 type rule struct {
 	name      string
 	boxedName any // name as a value of expressions
+	place     int // among all rules
 	file      string
 	line      int
 	state     string

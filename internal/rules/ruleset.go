@@ -25,7 +25,8 @@ type Ruleset struct {
 func newRuleset(files []Source, rules []*rule, admin string, counters []actions.CounterSpec) *Ruleset {
 	rs := &Ruleset{hash: hashOf(files), admin: admin, counters: counters, breaker: defaultBreaker, rules: rules, byTopic: map[string]listeners{}}
 	topics := event.Topics()
-	for _, r := range rules {
+	for i, r := range rules {
+		r.place = i
 		for _, p := range slices.Concat(r.topics, r.cancelOn()) {
 			if p.exact {
 				topics = append(topics, p.text)

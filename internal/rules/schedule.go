@@ -179,7 +179,7 @@ type scheduled struct {
 // given time. It ends with a slash.
 func (s Sweep) EventPrefix(due time.Time) string {
 	name := strings.NewReplacer("%", "%25", "/", "%2F").Replace(s.Rule)
-	return "schedule/" + name + "/" + strconv.FormatInt(due.Unix(), 10) + "/"
+	return event.ScheduleID + name + "/" + strconv.FormatInt(due.Unix(), 10) + "/"
 }
 
 // Event makes the event of one result. It has the same id however often the result is found in

@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,11 @@ type Timer struct {
 	Rule string `json:"rule"`
 	// Trigger is the event that started it.
 	Trigger event.Trigger `json:"trigger"`
-	DueAt   time.Time     `json:"due_at"`
+	// Newest is the newest event that would have started it anew, of a rule that keeps the first.
+	Newest *event.Trigger `json:"newest,omitempty"`
+	DueAt  time.Time      `json:"due_at"`
+	// Place orders timers that come due at the same time: that of the rule in the files.
+	Place int `json:"place"`
 	// Clock identifies what the rule said when DueAt was worked out.
 	Clock string `json:"clock"`
 	// Version counts the changes since it was started; whoever keeps the timers counts them.
@@ -57,6 +62,7 @@ type TimerTransition string
 const (
 	TimerStarted   TimerTransition = "started"
 	TimerRestarted TimerTransition = "restarted" // the trigger came again
+	TimerKept      TimerTransition = "kept"      // the trigger came again, and the first counts (restart: false)
 	TimerMoved     TimerTransition = "moved"     // the rule says another time now
 	TimerCancelled TimerTransition = "cancelled"
 	TimerFired     TimerTransition = "fired"   // its time came and the rule was decided
@@ -65,26 +71,24 @@ const (
 
 // TimerTransitions are all transitions.
 func TimerTransitions() []TimerTransition {
-	return []TimerTransition{TimerStarted, TimerRestarted, TimerMoved, TimerCancelled, TimerFired, TimerSkipped}
+	return []TimerTransition{TimerStarted, TimerRestarted, TimerKept, TimerMoved, TimerCancelled, TimerFired, TimerSkipped}
 }
 
 // beforeTrigger tells whether the event happened before the one that started a timer.
 func (c Cancel) beforeTrigger(t event.Trigger) bool { return earlier(c.At, c.Part, t.At, t.Part) }
 
-// earlier tells whether one thing happened before another. Times are exact to the second; within
-// one, the parts tell the order. What came with the same part is one thing that somebody did.
+// earlier tells whether one thing happened before another, on one subject. The ids of parts tell the
+// order, if both have one: times are exact to the second only. What came with the same part is one
+// thing that somebody did.
 func earlier(at time.Time, part string, otherAt time.Time, otherPart string) bool {
-	if !at.Equal(otherAt) {
-		return at.Before(otherAt)
+	if digitsOnly(part) && digitsOnly(otherPart) {
+		return olderPart(part, otherPart)
 	}
-	return olderPart(part, otherPart)
+	return at.Before(otherAt)
 }
 
 // olderPart compares the ids of parts, which are numbers that grow.
 func olderPart(a, b string) bool {
-	if !digitsOnly(a) || !digitsOnly(b) {
-		return false
-	}
 	if len(a) != len(b) {
 		return len(a) < len(b)
 	}
@@ -97,7 +101,7 @@ func digitsOnly(s string) bool {
 
 // triggerOf is what a timer keeps of the event that starts it.
 func triggerOf(ev *event.Event) event.Trigger {
-	return event.Trigger{Seq: ev.Seq, ID: ev.ID, Topic: ev.Topic, Part: ev.Part, At: ev.Happened().UTC()}
+	return event.Trigger{Seq: ev.Seq, ID: ev.ID, Topic: ev.Topic, Part: ev.Part, At: ev.Happened().UTC(), Started: ev.Began().UTC()}
 }
 
 // timers are the timers and cancels of the event's subject, read once.
@@ -134,33 +138,55 @@ func (e *evaluation) timersOf() (*timers, error) {
 
 // startTimer decides about a rule with `after` on an event that triggers it.
 func (e *evaluation) startTimer(r *rule, o *Outcome) error {
+	if kind := subjectKind(e.in.Event.Subject); !slices.Contains(timerKinds, kind) {
+		return fmt.Errorf("after: a timer waits on a conversation, a contact or a ticket, not on %s", e.in.Event.Subject)
+	}
 	known, err := e.timersOf()
 	if err != nil {
 		return err
 	}
 	trigger := triggerOf(&e.in.Event)
 	if c, ok := known.cancels[r.name]; ok && !c.beforeTrigger(trigger) {
-		o.Verdict, o.Reason = DidNotMatch, "cancel_on: "+c.Topic+" happened at "+stamp(c.At)+", and not before what starts the timer"
+		o.Verdict, o.Reason = DidNotMatch, c.reason()
 		return nil
 	}
-	due, err := r.wait.due(trigger.At)
+	due, err := r.wait.due(trigger.Started)
 	if err != nil {
 		return err
 	}
-	o.Verdict, o.HeldBy = HeldBack, HeldByTimer
-	change := TimerStarted
-	if before, ok := known.waiting[r.name]; ok {
-		if !r.wait.restart || !earlier(before.Trigger.At, before.Trigger.Part, trigger.At, trigger.Part) {
-			o.Until, o.Reason = before.DueAt, "it waits already, until "+stamp(before.DueAt)
+	timer := Timer{Rule: r.name, Trigger: trigger, DueAt: due, Place: r.place, Clock: r.wait.clock()}
+	change := TimerChange{Rule: r.name, Change: TimerStarted, Timer: &timer}
+	if before, waits := known.waiting[r.name]; waits {
+		newest := before.newest()
+		newer := earlier(newest.At, newest.Part, trigger.At, trigger.Part)
+		change.Change = TimerRestarted
+		if !newer || !r.wait.restart {
+			o.Verdict, o.HeldBy, o.Until, o.Reason = HeldBack, HeldByTimer, before.DueAt, "it waits already, until "+stamp(before.DueAt)
+			if before.Newest = &trigger; newer {
+				e.setTimer(TimerChange{Rule: r.name, Change: TimerKept, Timer: &before})
+			}
 			return nil
 		}
-		change = TimerRestarted
 	}
-	o.Until, o.Reason = due, "it waits "+r.wait.String()+", until "+stamp(due)
-	e.setTimer(TimerChange{Rule: r.name, Change: change, Timer: &Timer{
-		Rule: r.name, Trigger: trigger, DueAt: due, Clock: r.wait.clock(),
-	}})
+	o.Verdict, o.HeldBy, o.Until, o.Reason = HeldBack, HeldByTimer, due, "it waits "+r.wait.String()+", until "+stamp(due)
+	e.setTimer(change)
 	return nil
+}
+
+// newest is the newest event that started the timer, or would have.
+func (t Timer) newest() event.Trigger {
+	if t.Newest != nil {
+		return *t.Newest
+	}
+	return t.Trigger
+}
+
+// reason says why a timer is not started.
+func (c Cancel) reason() string {
+	if c.Topic == event.TopicTimer {
+		return "its timer has come due already, for this or for what happened after it"
+	}
+	return "cancel_on: " + c.Topic + " happened at " + stamp(c.At) + ", and not before what starts the timer"
 }
 
 func (e *evaluation) setTimer(ch TimerChange) { e.timerChanges = append(e.timerChanges, ch) }
@@ -178,13 +204,31 @@ func (e *evaluation) cancelTimers(rules []*rule, triggered map[*rule]bool) error
 			return err
 		}
 		ev := &e.in.Event
-		c := Cancel{Rule: r.name, Topic: ev.Topic, Part: ev.Part, At: ev.Happened().UTC()}
-		e.cancels = append(e.cancels, c)
-		if t, ok := known.waiting[r.name]; ok && !c.beforeTrigger(t.Trigger) {
-			e.setTimer(TimerChange{Rule: r.name, Change: TimerCancelled, Reason: "cancel_on: " + ev.Topic})
-		}
+		e.cancel(r, known, Cancel{Rule: r.name, Topic: ev.Topic, Part: ev.Part, At: ev.Happened().UTC()})
 	}
 	return nil
+}
+
+// cancel notes what an event cancels of one rule, unless it is known that something later has done so.
+func (e *evaluation) cancel(r *rule, known *timers, c Cancel) {
+	if last, ok := known.cancels[r.name]; !ok || !earlier(c.At, c.Part, last.At, last.Part) {
+		e.cancels = append(e.cancels, c)
+	}
+	t, waits := known.waiting[r.name]
+	if !waits || c.beforeTrigger(t.Trigger) {
+		return
+	}
+	reason := "cancel_on: " + c.Topic
+	if t.Newest != nil && c.beforeTrigger(*t.Newest) {
+		// The rule kept the first trigger, which is answered, and not the one after that.
+		if due, err := r.wait.due(t.Newest.Started); err == nil {
+			e.setTimer(TimerChange{Rule: r.name, Change: TimerRestarted, Reason: reason, Timer: &Timer{
+				Rule: r.name, Trigger: *t.Newest, DueAt: due, Place: r.place, Clock: r.wait.clock(),
+			}})
+			return
+		}
+	}
+	e.setTimer(TimerChange{Rule: r.name, Change: TimerCancelled, Reason: reason})
 }
 
 // evaluateTimer decides about a timer that came due.
@@ -209,9 +253,22 @@ func (rs *Ruleset) evaluateTimer(ctx context.Context, in Input) (*Decision, erro
 	if ends.Change != "" {
 		d.Timers = []TimerChange{ends}
 	}
+	if ends.Change == TimerFired || ends.Change == TimerSkipped {
+		d.Cancels = []Cancel{e.settled(timer)}
+	}
 	d.Rules = []Outcome{o}
 	d.Lookups, d.Unavailable = e.lookups.raw, e.lookups.unavailable
 	return d, nil
+}
+
+// settled keeps triggers that arrive late from starting what has come due a second time (I2): another
+// notification of the same part, and what happened before.
+func (e *evaluation) settled(timer event.Timer) Cancel {
+	last := timer.Trigger
+	if t, ok := e.timers.waiting[timer.Rule]; ok {
+		last = t.newest()
+	}
+	return Cancel{Rule: timer.Rule, Topic: event.TopicTimer, Part: last.Part, At: last.At}
 }
 
 // due fills in the outcome of a rule whose timer came due, and tells what becomes of the timer:
@@ -266,7 +323,9 @@ const asksNow = time.Minute
 func (rs *Ruleset) fire(e *evaluation, r *rule, timer event.Timer, o *Outcome) error {
 	at := e.in.Now
 	if at.Sub(timer.DueAt) <= asksNow {
-		at = timer.DueAt.Add(-1)
+		if at = timer.DueAt; r.wait.hours != nil && r.wait.hours == r.during {
+			at = at.Add(-1)
+		}
 	}
 	if reason := r.closedFor(at); reason != "" {
 		o.Verdict, o.Reason = DidNotMatch, reason
@@ -282,13 +341,7 @@ func (rs *Ruleset) fire(e *evaluation, r *rule, timer event.Timer, o *Outcome) e
 // readSubject reads what the event is about as it is now; nil when it does not exist any more.
 func (e *evaluation) readSubject() object {
 	kind, id, _ := strings.Cut(e.in.Event.Subject, "/")
-	ask, ok := map[string]QuestionKind{
-		event.KindConversation: AskConversation, event.KindContact: AskContact, event.KindTicket: AskTicket,
-	}[kind]
-	if !ok {
-		fail(site{}, "a timer cannot wait on %s", e.in.Event.Subject)
-	}
-	return objectOf(e.lookup(Question{Kind: ask, ID: id}))
+	return objectOf(e.lookup(Question{Kind: QuestionKind(kind), ID: id}))
 }
 
 // subjectKind is the kind of a subject, such as conversation.
@@ -315,11 +368,11 @@ func (r *rule) abandons(topic string) string {
 
 // moved is the timer with the time that the rule says now; nil when that is the same.
 func (r *rule) moved(timer event.Timer) (*Timer, error) {
-	due, err := r.wait.due(timer.Trigger.At)
+	due, err := r.wait.due(timer.Trigger.Started)
 	if err != nil || due.Equal(timer.DueAt) {
 		return nil, err
 	}
-	return &Timer{Rule: r.name, Trigger: timer.Trigger, DueAt: due, Clock: r.wait.clock()}, nil
+	return &Timer{Rule: r.name, Trigger: timer.Trigger, DueAt: due, Place: r.place, Clock: r.wait.clock()}, nil
 }
 
 // wait is when a rule runs that does not run at once.

@@ -6,6 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"switchboard/internal/actions"
 	"switchboard/internal/event"
 )
 
@@ -33,14 +34,15 @@ func (p *loader) readWait(n *yaml.Node, r *rule, keys *waitKeys) *wait {
 	}
 	w.after, w.written = p.readWindow(keys.after, "the time to wait")
 	if w.hours != nil && w.after > 0 {
-		if _, err := w.due(time.Unix(0, 0)); err != nil {
+		if _, err := w.due(time.Now()); err != nil {
 			p.Problem(keys.hours, "rules/never", "", "%v", err)
 		}
 	}
 	if r.stop {
 		p.Problem(keyNode(n, "after"), "rules/wrong-value", "take stop: true away", "a rule that waits cannot stop the evaluation: it runs later, alone")
 	}
-	p.checkTimerSubjects(keys, r, w)
+	p.checkTimerSubjects(n, keys, r, w)
+	p.checkNobodyActs(n, r)
 	return w
 }
 
@@ -83,7 +85,13 @@ var timerKinds = []string{event.KindConversation, event.KindContact, event.KindT
 
 // checkTimerSubjects reports timers that could never be read, and topics that could never cancel
 // them because they are about something else.
-func (p *loader) checkTimerSubjects(keys *waitKeys, r *rule, w *wait) {
+func (p *loader) checkTimerSubjects(n *yaml.Node, keys *waitKeys, r *rule, w *wait) {
+	for i, topic := range r.topics {
+		if kind := event.SubjectKind(topic.text); event.KnownTopic(topic.text) && !slices.Contains(timerKinds, kind) {
+			p.Problem(entry(valueBehind(n, "when"), i, len(r.topics)), "rules/subject", "", "a timer waits on a conversation, a contact or a ticket, and %s is about none", topic.text)
+			return
+		}
+	}
 	kinds := kindsOf(r.topics)
 	if len(kinds) == 0 || slices.Contains(kinds, event.KindOther) {
 		return
@@ -96,11 +104,32 @@ func (p *loader) checkTimerSubjects(keys *waitKeys, r *rule, w *wait) {
 		if slices.Contains(about, event.KindOther) || overlap(about, kinds) {
 			continue
 		}
-		at := keys.cancelOn
-		if at.Kind == yaml.SequenceNode && len(at.Content) == len(w.cancelOn) {
-			at = at.Content[i]
+		p.Problem(entry(keys.cancelOn, i, len(w.cancelOn)), "rules/subject", "the timers of this rule wait on "+plural(kinds), "%s is about %s: it never cancels them", topic.text, plural(about))
+	}
+}
+
+// entry is the place of the i-th of n topics; all of them when some were refused.
+func entry(list *yaml.Node, i, n int) *yaml.Node {
+	if list.Kind == yaml.SequenceNode && len(list.Content) == n {
+		return list.Content[i]
+	}
+	return list
+}
+
+// checkNobodyActs reports conditions that ask who acted when a timer comes due: nobody did.
+func (p *loader) checkNobodyActs(n *yaml.Node, r *rule) {
+	nobody := foresight{}
+	for _, path := range []string{"event.from", "actor.type", "actor.id", "actor.name", "actor.email", "admin.type", "admin.id", "admin.name", "admin.email"} {
+		nobody[path] = actions.Fact{Known: true}
+	}
+	if r.condition.under(nobody) != never || r.condition.under(foresight{}) == never {
+		return
+	}
+	for _, key := range []string{"if", "any", "none"} {
+		if at := keyNode(n, key); at != nil {
+			p.Problem(at, "rules/never", "who acted is asked by from:, when the waiting begins", "nobody acts when the timer comes due, so this is never true")
+			return
 		}
-		p.Problem(at, "rules/subject", "the timers of this rule wait on "+plural(kinds), "%s is about %s: it never cancels them", topic.text, plural(about))
 	}
 }
 

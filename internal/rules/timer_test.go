@@ -78,13 +78,15 @@ func (b *bench) decide(ev event.Event, own bool) *Decision {
 			continue
 		}
 		timer := *ch.Timer
+		if ch.Change == TimerKept {
+			b.waiting[ch.Rule] = timer
+			continue
+		}
 		timer.Version = b.waiting[ch.Rule].Version + 1
 		b.waiting[ch.Rule] = timer
 	}
 	for _, c := range d.Cancels {
-		if !c.At.Before(b.cancels[c.Rule].At) {
-			b.cancels[c.Rule] = c
-		}
+		b.cancels[c.Rule] = c
 	}
 	return d
 }
@@ -195,6 +197,8 @@ func TestTimer_cancel_on(t *testing.T) {
 		"in one second, by part":               {[]step{{wrote, "10", at(0)}, {replied, "11", at(0)}}, false},
 		"in one second, by part, reversed":     {[]step{{replied, "9", at(0)}, {wrote, "10", at(0)}}, true},
 		"in one second, no parts":              {[]step{{replied, "", at(0)}, {wrote, "", at(0)}}, false},
+		"Intercom's clock is ahead":            {[]step{{replied, "11", at(6)}, {wrote, "10", at(6)}}, false},
+		"a clock was set, and parts tell":      {[]step{{replied, "11", at(0)}, {wrote, "10", at(3)}}, false},
 		"one part does both":                   {[]step{{replied, "10", at(0)}, {wrote, "10", at(0)}}, false},
 		"answered, then asked again":           {[]step{{wrote, "10", at(0)}, {replied, "11", at(1)}, {wrote, "12", at(2)}}, true},
 		"asked again, the answer comes late":   {[]step{{wrote, "10", at(0)}, {wrote, "12", at(2)}, {replied, "11", at(1)}}, true},
@@ -267,6 +271,49 @@ func TestTimer_restart_within_a_second(t *testing.T) {
 	}
 }
 
+// A rule that keeps the first trigger waits for a later one when the first proves to be answered.
+func TestTimer_restart_false_and_a_late_answer(t *testing.T) {
+	b := newBench(t, replyTimer+"\nrestart: false")
+	for minute := range 3 { // at 9:00, 9:02 and 9:04
+		b.now = monday.Add(time.Duration(2*minute) * time.Minute)
+		b.arrives(wrote, strconv.Itoa(10+2*minute), b.now)
+	}
+	d := b.arrives(replied, "13", monday.Add(3*time.Minute))
+	if got, want := stamp(b.waiting["r"].DueAt), "2026-03-02T09:19:00Z"; got != want || len(d.Timers) != 1 || d.Timers[0].Change != TimerRestarted {
+		t.Errorf("it waits until %s, want %s: %+v", got, want, d.Timers)
+	}
+	if b.arrives(replied, "15", monday.Add(5*time.Minute)); len(b.waiting) > 0 {
+		t.Error("the last message is answered, too, and it still waits")
+	}
+}
+
+// What arrives after the timer came due and happened before, or with the same part, starts nothing.
+func TestTimer_I2_late_notifications_after_it_fired(t *testing.T) {
+	b := newBench(t, replyTimer)
+	b.arrives(wrote, "12", monday)
+	b.now = monday.Add(15 * time.Minute)
+	if o := b.fires(); o.Verdict != Ran {
+		t.Fatal(said(o))
+	}
+	for part, want := range map[string]bool{"12": false, "11": false, "13": true} {
+		d := b.arrives("conversation.user.created", part, monday)
+		if _, waits := b.waiting["r"]; waits != want {
+			t.Errorf("part %s: waits is %v: %s", part, waits, said(d.Rules[0]))
+		}
+		delete(b.waiting, "r")
+	}
+}
+
+// A timer that could not be read again when it comes due is not started.
+func TestTimer_subjects(t *testing.T) {
+	b := newBench(t, "when: \"*\"\nafter: 15m")
+	ev := b.notification("article.created", "", monday)
+	ev.Subject = "article/5"
+	if o := b.decide(ev, false).Rules[0]; o.Verdict != Failed || !strings.Contains(o.Reason, "not on article/5") {
+		t.Error(said(o))
+	}
+}
+
 // One thing that somebody did arrives as several notifications.
 func TestTimer_I2_one_part_starts_one(t *testing.T) {
 	b := newBench(t, replyTimer)
@@ -327,6 +374,7 @@ func TestTimer_hours(t *testing.T) {
 		t.Errorf("due when support closes: %s", said(o))
 	}
 	// Late, it is asked whether it is open now.
+	b = newBench(t, "when: conversation.user.created\nafter: 4h\nhours: support\nduring: support")
 	b.now = monday.Add(4*time.Hour + 30*time.Minute)
 	b.arrives("conversation.user.created", "", b.now)
 	b.now = monday.Add(12 * time.Hour)
@@ -386,7 +434,7 @@ func TestTimer_I8_follows_its_rule(t *testing.T) {
 	} {
 		b := newBench(t, replyTimer)
 		b.arrives(wrote, "10", monday)
-		clock := b.waiting["r"].Clock
+		clock := b.waiting["r"].Clock // what happens to the timer
 		b.load(c.keys)
 		b.now = monday.Add(15 * time.Minute)
 		if got := said(b.fires()); got != c.want {

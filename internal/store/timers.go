@@ -14,16 +14,22 @@ type Timer struct {
 	Workspace string
 	Subject   string
 	Rule      string
-	// Seq, Event, Topic and Part are of the event that started it, StartedAt is when that
-	// happened.
-	Seq       int64
-	Event     string
-	Topic     string
-	Part      string
-	StartedAt time.Time
-	DueAt     time.Time
+	// Seq, Event, Topic and Part are of the event that started it; HappenedAt is when that was by
+	// Intercom's clock, StartedAt by ours.
+	Seq        int64
+	Event      string
+	Topic      string
+	Part       string
+	HappenedAt time.Time
+	StartedAt  time.Time
+	DueAt      time.Time
+	// Place orders timers that are due at the same time.
+	Place int
 	// Clock identifies what the rule said when DueAt was worked out.
 	Clock string
+	// Newest is the newest event that would have started it anew, if its rule keeps the first: an
+	// event.Trigger as JSON, or empty.
+	Newest string
 	// Version counts the changes since it was started.
 	Version int64
 	// Ripe tells that it came due and that the event that says so waits to be evaluated.
@@ -36,6 +42,8 @@ type TimerChange struct {
 	// Set is the timer from now on; nil when there is none any more. Workspace, Subject, Version
 	// and Ripe are the store's.
 	Set *Timer
+	// Newest, when it is not empty, is all that changes.
+	Newest string
 }
 
 // Cancel is an event that cancels the timers of a rule on its subject which were started by what
@@ -58,8 +66,7 @@ func (t *tx) changeTimers(c Claim, d Decision) error {
 		if _, err := t.exec(`
 			INSERT INTO cancels (workspace, subject, rule, topic, part, at, noted_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (workspace, subject, rule) DO UPDATE
-			SET topic = excluded.topic, part = excluded.part, at = excluded.at, noted_at = excluded.noted_at
-			WHERE excluded.at >= cancels.at`,
+			SET topic = excluded.topic, part = excluded.part, at = excluded.at, noted_at = excluded.noted_at`,
 			c.Workspace, c.Subject, cancel.Rule, cancel.Topic, cancel.Part, micros(cancel.At), micros(d.At)); err != nil {
 			return err
 		}
@@ -68,19 +75,24 @@ func (t *tx) changeTimers(c Claim, d Decision) error {
 }
 
 func (t *tx) changeTimer(c Claim, ch TimerChange) error {
+	if ch.Newest != "" {
+		_, err := t.exec("UPDATE timers SET newest = $1 WHERE workspace = $2 AND subject = $3 AND rule = $4", ch.Newest, c.Workspace, c.Subject, ch.Rule)
+		return err
+	}
 	if ch.Set == nil {
 		_, err := t.exec("DELETE FROM timers WHERE workspace = $1 AND subject = $2 AND rule = $3", c.Workspace, c.Subject, ch.Rule)
 		return err
 	}
 	s := ch.Set
 	_, err := t.exec(`
-		INSERT INTO timers (workspace, subject, rule, seq, event, topic, part, started_at, due_at, clock, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
+		INSERT INTO timers (workspace, subject, rule, seq, event, topic, part, happened_at, started_at, due_at, place, clock, newest, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1)
 		ON CONFLICT (workspace, subject, rule) DO UPDATE
 		SET seq = excluded.seq, event = excluded.event, topic = excluded.topic, part = excluded.part,
-		    started_at = excluded.started_at, due_at = excluded.due_at, clock = excluded.clock,
-		    version = timers.version + 1, ripe = 0`,
-		c.Workspace, c.Subject, ch.Rule, s.Seq, s.Event, s.Topic, s.Part, micros(s.StartedAt), micros(s.DueAt), s.Clock)
+		    happened_at = excluded.happened_at, started_at = excluded.started_at, due_at = excluded.due_at,
+		    place = excluded.place, clock = excluded.clock, newest = excluded.newest, version = timers.version + 1, ripe = 0`,
+		c.Workspace, c.Subject, ch.Rule, s.Seq, s.Event, s.Topic, s.Part, micros(s.HappenedAt), micros(s.StartedAt),
+		micros(s.DueAt), s.Place, s.Clock, s.Newest)
 	return err
 }
 
@@ -89,12 +101,22 @@ const mostRipened = 64
 
 // ripen makes an event of each timer that is due by now, those first that are due longest, and
 // gives it its place in the inbox. The timer stays until that event is decided: what comes before
-// it in the order of the subject can still cancel it.
+// it in the order of the subject can still cancel it. So a timer waits for the notifications that
+// were received before it came due and are not filed yet.
 func (t *tx) ripen(now time.Time) error {
+	by := micros(now)
+	var received int64
+	unfiled, err := t.queryRow("SELECT received_at FROM arrivals ORDER BY segment LIMIT 1", nil, &received)
+	if err != nil {
+		return err
+	}
+	if unfiled {
+		by = min(by, received)
+	}
 	var due []Timer
-	err := t.query(`
-		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 ORDER BY due_at `+limit(mostRipened),
-		[]any{micros(now)}, func(r *sql.Rows) error {
+	err = t.query(`
+		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 ORDER BY due_at, place `+limit(mostRipened),
+		[]any{by}, func(r *sql.Rows) error {
 			timer, err := scanTimer(r)
 			due = append(due, timer)
 			return err
@@ -126,17 +148,18 @@ func (t *tx) ripen(now time.Time) error {
 func (timer Timer) event(now time.Time) (event.Event, error) {
 	return event.Timer{
 		Rule: timer.Rule, Version: timer.Version, DueAt: timer.DueAt,
-		Trigger: event.Trigger{Seq: timer.Seq, ID: timer.Event, Topic: timer.Topic, Part: timer.Part, At: timer.StartedAt},
+		Trigger: event.Trigger{Seq: timer.Seq, ID: timer.Event, Topic: timer.Topic, Part: timer.Part, At: timer.HappenedAt, Started: timer.StartedAt},
 	}.Event(timer.Workspace, timer.Subject, now)
 }
 
-const timerColumns = "workspace, subject, rule, seq, event, topic, part, started_at, due_at, clock, version, ripe"
+const timerColumns = "workspace, subject, rule, seq, event, topic, part, happened_at, started_at, due_at, place, clock, newest, version, ripe"
 
 func scanTimer(r *sql.Rows) (Timer, error) {
 	var t Timer
-	var started, due int64
-	err := r.Scan(&t.Workspace, &t.Subject, &t.Rule, &t.Seq, &t.Event, &t.Topic, &t.Part, &started, &due, &t.Clock, &t.Version, &t.Ripe)
-	t.StartedAt, t.DueAt = fromMicros(started), fromMicros(due)
+	var happened, started, due int64
+	err := r.Scan(&t.Workspace, &t.Subject, &t.Rule, &t.Seq, &t.Event, &t.Topic, &t.Part, &happened, &started, &due,
+		&t.Place, &t.Clock, &t.Newest, &t.Version, &t.Ripe)
+	t.HappenedAt, t.StartedAt, t.DueAt = fromMicros(happened), fromMicros(started), fromMicros(due)
 	return t, err
 }
 
@@ -161,7 +184,7 @@ func (s *Store) TimersOn(ctx context.Context, workspace, subject string) ([]Time
 
 // NextTimers returns up to n timers that wait, those first that are due next.
 func (s *Store) NextTimers(ctx context.Context, n int) ([]Timer, error) {
-	return s.timers(ctx, "WHERE ripe = 0 ORDER BY due_at "+limit(n))
+	return s.timers(ctx, "WHERE ripe = 0 ORDER BY due_at, place "+limit(n))
 }
 
 // CancelsOn returns what cancels timers on a subject, the last event for each rule.
@@ -207,54 +230,59 @@ func (s *Store) TimerGroups(ctx context.Context) ([]TimerGroup, error) {
 // groupChunk bounds how many timers one transaction cancels or moves: intake waits meanwhile.
 const groupChunk = 200
 
-// CancelGroup takes the timers of a group away that have not come due, and tells how many.
-func (s *Store) CancelGroup(ctx context.Context, g TimerGroup) (cancelled int, err error) {
-	for {
-		var n int64
-		err := s.writer.do(ctx, func(t *tx) (err error) {
-			n, err = t.exec(`
-				DELETE FROM timers WHERE (workspace, subject, rule) IN (
-					SELECT workspace, subject, rule FROM timers
-					WHERE rule = $1 AND clock = $2 AND topic = $3 AND ripe = 0 `+limit(groupChunk)+`)`, g.Rule, g.Clock, g.Topic)
-			return err
-		})
-		if err != nil {
-			return cancelled, fmt.Errorf("cancel timers: %w", err)
-		}
-		cancelled += int(n)
-		if n < groupChunk {
-			return cancelled, nil
-		}
-	}
+// CancelGroup takes the timers of a group away that have not come due, and tells how many. It goes on
+// as long as still says so.
+func (s *Store) CancelGroup(ctx context.Context, g TimerGroup, still func() bool) (cancelled int, err error) {
+	return s.changeGroup(ctx, g, still, func(t *tx, timer Timer) (int64, error) {
+		return t.exec("DELETE FROM timers WHERE "+sameTimer, timer.identity()...)
+	})
 }
 
 // MoveGroup gives the timers of a group that have not come due a new time, which due works out
-// from the time they were started, and a new clock. It tells how many.
-func (s *Store) MoveGroup(ctx context.Context, g TimerGroup, clock string, due func(startedAt time.Time) time.Time) (moved int, err error) {
-	for clock != g.Clock {
+// from the time they were started, and a new clock. It tells how many, and goes on as long as still
+// says so.
+func (s *Store) MoveGroup(ctx context.Context, g TimerGroup, clock string, due func(startedAt time.Time) time.Time, still func() bool) (moved int, err error) {
+	if clock == g.Clock {
+		return 0, nil
+	}
+	return s.changeGroup(ctx, g, still, func(t *tx, timer Timer) (int64, error) {
+		return t.exec("UPDATE timers SET due_at = $6, clock = $7, version = version + 1 WHERE "+sameTimer,
+			append(timer.identity(), micros(due(timer.StartedAt)), clock)...)
+	})
+}
+
+// sameTimer is the condition that a timer is as it was read, and has not come due; its values come
+// from identity.
+const sameTimer = "workspace = $1 AND subject = $2 AND rule = $3 AND seq = $4 AND version = $5 AND ripe = 0"
+
+func (timer Timer) identity() []any {
+	return []any{timer.Workspace, timer.Subject, timer.Rule, timer.Seq, timer.Version}
+}
+
+// changeGroup changes the timers of a group that have not come due, a chunk at a time; change takes
+// a timer out of the group. still is asked between reading a chunk and writing it, so that what was
+// started since is not taken for what was there before.
+func (s *Store) changeGroup(ctx context.Context, g TimerGroup, still func() bool, change func(*tx, Timer) (int64, error)) (changed int, err error) {
+	for {
 		list, err := s.timers(ctx, "WHERE rule = $1 AND clock = $2 AND topic = $3 AND ripe = 0 "+limit(groupChunk), g.Rule, g.Clock, g.Topic)
-		if err != nil || len(list) == 0 {
-			return moved, err
+		if err != nil || len(list) == 0 || !still() {
+			return changed, err
 		}
 		var n int64
 		err = s.writer.do(ctx, func(t *tx) error {
 			n = 0
 			for _, timer := range list {
-				changed, err := t.exec(`
-					UPDATE timers SET due_at = $1, clock = $2, version = version + 1
-					WHERE workspace = $3 AND subject = $4 AND rule = $5 AND version = $6 AND ripe = 0`,
-					micros(due(timer.StartedAt)), clock, timer.Workspace, timer.Subject, timer.Rule, timer.Version)
+				one, err := change(t, timer)
 				if err != nil {
 					return err
 				}
-				n += changed
+				n += one
 			}
 			return nil
 		})
 		if err != nil {
-			return moved, fmt.Errorf("move timers: %w", err)
+			return changed, fmt.Errorf("change timers: %w", err)
 		}
-		moved += int(n)
+		changed += int(n)
 	}
-	return moved, nil
 }

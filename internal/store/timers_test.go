@@ -17,7 +17,7 @@ var later = start.AddDate(100, 0, 0)
 func timerOn(seq int64, started time.Time, after time.Duration) *store.Timer {
 	return &store.Timer{
 		Seq: seq, Event: fmt.Sprint("notif_", seq), Topic: "conversation.user.created", Part: "7",
-		StartedAt: started, DueAt: started.Add(after), Clock: after.String(),
+		HappenedAt: started, StartedAt: started, DueAt: started.Add(after), Clock: after.String(),
 	}
 }
 
@@ -71,7 +71,7 @@ func TestTimers_ripen(t *testing.T) {
 	}
 	ev := events[0]
 	timer, err := event.ReadTimer(ev)
-	want := event.Timer{Rule: "sla", Version: 1, DueAt: due, Trigger: event.Trigger{Seq: 5, ID: "notif_5", Topic: "conversation.user.created", Part: "7", At: start}}
+	want := event.Timer{Rule: "sla", Version: 1, DueAt: due, Trigger: event.Trigger{Seq: 5, ID: "notif_5", Topic: "conversation.user.created", Part: "7", At: start, Started: start}}
 	if err != nil || timer != want || ev.Topic != event.TopicTimer || ev.Subject != "conversation/1" || !ev.ReceivedAt.Equal(due) {
 		t.Errorf("event %+v: %+v, %v", ev, timer, err)
 	}
@@ -149,7 +149,7 @@ func TestTimers_many(t *testing.T) {
 	}
 }
 
-// What cancels is kept for what arrives later: the last by the time when it happened.
+// What cancels is kept for what arrives later.
 func TestTimers_cancels(t *testing.T) {
 	s := open(t)
 	cancel := func(rule, topic string, at time.Time) store.Cancel {
@@ -157,7 +157,6 @@ func TestTimers_cancels(t *testing.T) {
 	}
 	last := cancel("sla", "conversation.admin.replied", start.Add(time.Minute))
 	decideTimers(t, s, "a", "conversation/1", nil, last, cancel("other", "x", start))
-	decideTimers(t, s, "b", "conversation/1", nil, cancel("sla", "conversation.admin.closed", start)) // older
 	list, err := s.CancelsOn(t.Context(), "ws", "conversation/1")
 	if err != nil || len(list) != 2 || !slices.Contains(list, last) {
 		t.Errorf("cancels %+v, %v", list, err)
@@ -206,10 +205,10 @@ func TestTimers_I8_groups(t *testing.T) {
 	}
 	sla := store.TimerGroup{Rule: "sla", Clock: "20m0s", Topic: "conversation.user.created"}
 	longer := func(started time.Time) time.Time { return started.Add(30 * time.Minute) }
-	if moved, err := s.MoveGroup(t.Context(), sla, "20m0s", longer); err != nil || moved != 0 {
+	if moved, err := s.MoveGroup(t.Context(), sla, "20m0s", longer, always); err != nil || moved != 0 {
 		t.Errorf("to the same clock: moved %d, %v", moved, err)
 	}
-	if moved, err := s.MoveGroup(t.Context(), sla, "30m", longer); err != nil || moved != n {
+	if moved, err := s.MoveGroup(t.Context(), sla, "30m", longer, always); err != nil || moved != n {
 		t.Errorf("moved %d, %v", moved, err)
 	}
 	if got, want := groups(), "other 20m0s 450; sla 30m 450; "; got != want {
@@ -225,7 +224,7 @@ func TestTimers_I8_groups(t *testing.T) {
 		}
 	}
 	sla.Clock = "30m"
-	if cancelled, err := s.CancelGroup(t.Context(), sla); err != nil || cancelled != n {
+	if cancelled, err := s.CancelGroup(t.Context(), sla, always); err != nil || cancelled != n {
 		t.Errorf("cancelled %d, %v", cancelled, err)
 	}
 	if got, want := groups(), "other 20m0s 450; "; got != want {
@@ -233,6 +232,88 @@ func TestTimers_I8_groups(t *testing.T) {
 	}
 	if next, err := s.NextTimers(t.Context(), 3); err != nil || len(next) != 3 || next[0].Rule != "other" {
 		t.Errorf("next %+v, %v", next, err)
+	}
+}
+
+func always() bool { return true }
+
+// A pass over timers ends when the rules that it follows are not in use any more, and leaves alone
+// what was started or changed since it looked (I8).
+func TestTimers_I8_a_pass_that_is_out_of_date(t *testing.T) {
+	s := open(t)
+	decideTimers(t, s, "a", "conversation/1", []store.TimerChange{{Rule: "sla", Set: timerOn(5, later, time.Minute)}})
+	g := store.TimerGroup{Rule: "sla", Clock: "1m0s", Topic: "conversation.user.created"}
+	if n, err := s.CancelGroup(t.Context(), g, func() bool { return false }); n != 0 || err != nil {
+		t.Errorf("cancelled %d, %v by rules that are not in use", n, err)
+	}
+	calls := 0
+	startedAgain := func() bool {
+		if calls++; calls == 1 {
+			decideTimers(t, s, "b", "conversation/1", []store.TimerChange{{Rule: "sla"}})
+			decideTimers(t, s, "c", "conversation/1", []store.TimerChange{{Rule: "sla", Set: timerOn(6, later, time.Minute)}})
+		}
+		return calls == 1
+	}
+	if n, err := s.CancelGroup(t.Context(), g, startedAgain); n != 0 || err != nil {
+		t.Errorf("cancelled %d, %v that were started meanwhile", n, err)
+	}
+	if list := timersOn(t, s, "conversation/1"); len(list) != 1 || list[0].Seq != 6 {
+		t.Errorf("left: %+v", list)
+	}
+}
+
+// What was received before a timer came due comes before it, also when there is much of it (I3).
+func TestTimers_I3_wait_for_what_was_received_before(t *testing.T) {
+	s := open(t)
+	decideTimers(t, s, "a", "conversation/1", []store.TimerChange{{Rule: "sla", Set: timerOn(5, later, time.Minute)}})
+	due := later.Add(time.Minute)
+	for i := range 40 {
+		ev := newEvent(fmt.Sprint("n", i), fmt.Sprintf("conversation/%d", 100-i))
+		ev.ReceivedAt = due.Add(-time.Second)
+		if i == 39 {
+			ev.Subject = "conversation/1"
+		}
+		if _, err := s.Put(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		claims, err := s.Claim(t.Context(), store.LaneEvents, 8, due.Add(time.Second), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claims {
+			if c.Subject != "conversation/1" {
+				continue
+			}
+			if err := s.Release(t.Context(), c, due); err != nil {
+				t.Fatal(err)
+			}
+			events, err := s.PendingEvents(t.Context(), c, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(events) == 2 {
+				if events[0].ID != "n39" || events[1].Topic != event.TopicTimer {
+					t.Errorf("in the order %s, %s", events[0].ID, events[1].ID)
+				}
+				return
+			}
+		}
+	}
+	t.Error("the timer never came due")
+}
+
+// Timers that are due at the same time come due in the order of their rules.
+func TestTimers_order_of_rules(t *testing.T) {
+	s := open(t)
+	first, second := timerOn(5, start, time.Minute), timerOn(5, start, time.Minute)
+	first.Place, second.Place = 0, 1
+	decideTimers(t, s, "a", "conversation/1", []store.TimerChange{{Rule: "close", Set: second}, {Rule: "warn", Set: first}})
+	c := claimOne(t, s, store.LaneEvents, start.Add(time.Hour))
+	events, err := s.PendingEvents(t.Context(), c, 10)
+	if err != nil || len(events) != 2 || events[0].ID != "timer/5/1/warn" || events[1].ID != "timer/5/1/close" {
+		t.Errorf("pending %+v, %v", events, err)
 	}
 }
 
