@@ -96,10 +96,17 @@ func (s *story) tell(r slog.Record, f map[string]slog.Value) {
 		if len(names) > 0 {
 			s.line(r.Time, "", "  → %s", strings.Join(names, ", "))
 		}
+		if timers, _ := f["timers"].Any().([]string); text != "" && len(timers) > 0 {
+			s.line(r.Time, "", "  … timer: %s", strings.Join(timers, ", "))
+		}
 	case r.Message == "action done":
 		kind := f["kind"].String()
 		s.did[kind]++
-		s.line(r.Time, subject, "    ✓ %s  (%s)", f["what"].String(), f["rule"].String())
+		what := f["what"].String()
+		if kind == "assign" {
+			what = f["detail"].String() // who it is, and why
+		}
+		s.line(r.Time, subject, "    ✓ %s  (%s)", what, f["rule"].String())
 	case r.Message == "shadow rule would have run":
 		s.shadow++
 		would, _ := f["would"].Any().([]string)
