@@ -34,7 +34,7 @@ func (p *loader) readWait(n *yaml.Node, r *rule, keys *waitKeys) *wait {
 	}
 	w.after, w.written = p.readWindow(keys.after, "the time to wait")
 	if w.hours != nil && w.after > 0 {
-		if _, err := w.due(time.Now()); err != nil {
+		if _, err := w.due(thisProgramsTime); err != nil {
 			p.Problem(keys.hours, "rules/never", "", "%v", err)
 		}
 	}
@@ -45,6 +45,10 @@ func (p *loader) readWait(n *yaml.Node, r *rule, keys *waitKeys) *wait {
 	p.checkNobodyActs(n, r)
 	return w
 }
+
+// thisProgramsTime is a time from which calendars are asked whether they ever open: rules read no
+// clock.
+var thisProgramsTime = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // checkNoWait reports the keys of rules that wait in one that does not. What a rule with `every`
 // cannot have is reported with it.
