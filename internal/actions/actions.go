@@ -150,8 +150,8 @@ type Result struct {
 	// made that Intercom tells of (EventKey): our own work, which must not trigger rules.
 	Parts []string
 	// Touched are subjects that the call changed and whose notifications name no part, such as
-	// "contact/abc": what they tell of is our own work, too. They come with an error as well:
-	// what has no answer may have been done.
+	// "contact/abc", or the tags of a conversation (TagTouch): what they tell of is our own work,
+	// too. They come with an error as well: what has no answer may have been done.
 	Touched []string
 	// Detail says for people what was done, without customer text.
 	Detail string

@@ -200,15 +200,26 @@ func (tag) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 	return Result{Detail: describeTags("tag", c.Params), Touched: p.touched(c)}, nil
 }
 
-// touched is what was tagged, unless it is a conversation: there a part tells of it.
-func (p *tagParams) touched(c Call) []string {
-	switch {
-	case p.Contact != "":
+// touched is what was tagged, or what a tag was taken off. Of conversations, Intercom tells only of
+// tags that are put on, in notifications that name no part; so it may of tickets.
+func (p *tagParams) touched(c Call) (list []string) {
+	if p.Contact != "" {
 		return []string{event.KindContact + "/" + p.Contact}
-	case strings.HasPrefix(c.Subject, event.KindConversation+"/"):
-		return nil
 	}
-	return []string{c.Subject}
+	kind, id, _ := strings.Cut(c.Subject, "/")
+	if kind != event.KindConversation {
+		list = append(list, c.Subject)
+	}
+	if kind != event.KindContact && c.Kind == "tag" {
+		list = append(list, TagTouch(id))
+	}
+	return list
+}
+
+// TagTouch names the tags of a conversation, or of the conversation that a ticket is, among what
+// our calls touched.
+func TagTouch(conversation string) string {
+	return event.KindConversation + "/" + conversation + "#tag"
 }
 
 func putTag(ctx context.Context, env *Env, on tagging, name string) error {

@@ -29,6 +29,13 @@ func TestI9_what_we_change_is_ours(t *testing.T) {
 				must(w.t)("", w.sim.TagContact(contact, w.sim.Admins()[1].ID, "VIP"))
 			},
 		},
+		"a tag on a lead": {
+			`when: [contact.lead.tag.created, contact.lead.tag.deleted], then: [untag: Seen, tag: Seen]`,
+			func(w *world, _ string) {
+				lead := w.sim.ContactSignsUp(simulator.Contact{Role: "lead"})
+				must(w.t)("", w.sim.TagContact(lead, w.sim.Admins()[1].ID, "VIP"))
+			},
+		},
 		"a new contact": {
 			`when: contact.user.created, then: [contact: {create: {external_id: "{{ event.id }}"}}]`,
 			func(w *world, _ string) { w.sim.ContactSignsUp(simulator.Contact{Email: "new@example.net"}) },

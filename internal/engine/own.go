@@ -20,14 +20,18 @@ import (
 //
 // Contacts, companies and tickets have notifications that name no part. One of them is ours
 // when what it is about was last changed in the very second in which a call of ours changed it.
+// So is that of a tag on a conversation: its part is what was tagged, and who did that is not said.
 func (e *Engine) ownWork(ctx context.Context, actingAs string, ev event.Event) (own bool, reason string, err error) {
 	if ev.Part != "" {
 		if own, reason, err = e.ownPart(ctx, actingAs, ev); own || err != nil {
 			return own, reason, err
 		}
 	}
-	if ev.Topic == "event.created" {
+	switch ev.Topic {
+	case "event.created":
 		return e.ownDataEvent(ctx, ev)
+	case "conversation_part.tag.created":
+		return e.ownTag(ctx, ev)
 	}
 	kind, _, _ := strings.Cut(ev.Subject, "/")
 	touchable := kind == event.KindContact || kind == event.KindCompany || kind == event.KindTicket
@@ -94,6 +98,41 @@ func (e *Engine) ownTouch(ctx context.Context, ev event.Event) (own bool, reason
 		return false, "", e.callUnderWay(ctx, ev)
 	}
 	return own, "Switchboard changed " + ev.Subject + " in that second", err
+}
+
+// ownTag tells whether a call of ours put the tag on the conversation that the event tells of. The
+// call may have been made for the ticket that the conversation is.
+func (e *Engine) ownTag(ctx context.Context, ev event.Event) (own bool, reason string, err error) {
+	_, id, _ := strings.Cut(ev.Subject, "/")
+	busy := false
+	for _, kind := range []string{event.KindConversation, event.KindTicket} {
+		// Asked before the touches: a call that ends in between has its touch on record.
+		working, err := e.o.Store.InFlight(ctx, ev.Workspace, kind+"/"+id)
+		if err != nil {
+			return false, "", err
+		}
+		busy = busy || working
+	}
+	for _, at := range taggedAt(ev) {
+		own, err = e.o.Store.Touched(ctx, ev.Workspace, actions.TagTouch(id), at)
+		if own || err != nil {
+			return own, "Switchboard put a tag on " + ev.Subject + " in that second", err
+		}
+	}
+	if busy {
+		return false, "", e.callUnderWay(ctx, ev)
+	}
+	return false, "", nil
+}
+
+// taggedAt is when the tag may have been put on: when the notification was made, which may be a
+// little later, and when the part was changed, if anything changed it since it was made.
+func taggedAt(ev event.Event) []time.Time {
+	list := []time.Time{ev.CreatedAt}
+	if p := readPart(ev); p.UpdatedAt.After(p.CreatedAt.Time) {
+		list = append(list, p.UpdatedAt.Time)
+	}
+	return list
 }
 
 // touched is what an event says about what it is about.
@@ -209,8 +248,10 @@ func readPart(ev event.Event) part {
 }
 
 type part struct {
-	App    string `json:"app_package_code"`
-	Author struct {
+	App       string        `json:"app_package_code"`
+	CreatedAt intercom.Time `json:"created_at"`
+	UpdatedAt intercom.Time `json:"updated_at"`
+	Author    struct {
 		Type string          `json:"type"`
 		ID   json.RawMessage `json:"id"`
 	} `json:"author"`
