@@ -22,6 +22,7 @@ func TestI9_the_zoo_loops(t *testing.T) {
 			continue // it needs an Intercom whose echo takes longer than the cooldown
 		}
 		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
 			inBubbleWith(t, "", simulator.Options{}, func(w *world) {
 				w.options.Rules = []string{path}
 				withLoops(w)
@@ -32,7 +33,7 @@ func TestI9_the_zoo_loops(t *testing.T) {
 				if strings.Contains(path, "timer_") { // a round takes hours there
 					step = time.Hour
 				}
-				const enough = 20
+				const enough = 12
 				for range 1000 { // a loop with new subjects has no end
 					if w.ran() >= enough || w.held() > 0 {
 						return
