@@ -19,15 +19,10 @@ import (
 //   - once, and a condition that the rule's own actions make false for good: at most once for a
 //     conversation, ticket or contact, unless the cycle makes new ones;
 //   - cooldown, and limit, as long as what they allow in an hour stays below the breaker: a run that
-//     is held back is not made up for, so the chain ends there;
-//   - a part: a rule runs once on it, and a tag makes no new one.
+//     is held back is not made up for, so the chain ends there.
 //
 // Rules that are so bounded are taken out, and what remains must have no cycle. The same order
 // gives the bound: how often each rule can run because of one event from outside.
-
-// tagCreated tells of a tag on a conversation. Its part is the one that was tagged, whoever wrote
-// that, so that rules which do not say `from: any` may see it, too.
-const tagCreated = "conversation_part.tag.created"
 
 // feeder is a rule as part of the graph.
 type feeder struct {
@@ -50,7 +45,6 @@ type feed struct {
 	action string // its kind
 	topic  string
 	times  int
-	cut    bool // bounded by the part
 }
 
 // graph is all live rules of a ruleset.
@@ -168,12 +162,8 @@ func (r *rule) mayRunOnOwn(topic string) bool {
 // returns the groups of rules in which nothing ends that.
 func (g *graph) settle(nodes []*feeder) (endless [][]*feeder) {
 	for _, group := range g.components(nodes) {
-		switch {
-		case !cyclic(group):
+		if !cyclic(group) {
 			group[0].settle(group[0].inflow)
-			continue
-		case g.cutTags(group):
-			endless = append(endless, g.settle(group)...)
 			continue
 		}
 		caps := g.bounded(group)
@@ -197,38 +187,8 @@ func (g *graph) settle(nodes []*feeder) (endless [][]*feeder) {
 func (n *feeder) settle(runs int) {
 	n.runs, n.settled = runs, true
 	for _, f := range n.feeds {
-		if !f.cut {
-			f.to.inflow = plus(f.to.inflow, times(runs, f.times))
-		}
+		f.to.inflow = plus(f.to.inflow, times(runs, f.times))
 	}
-}
-
-// cutTags removes the feeds by tags from a group that makes no parts: a rule runs once on each part
-// that is there.
-func (g *graph) cutTags(group []*feeder) (cut bool) {
-	for _, n := range group {
-		if slices.ContainsFunc(n.echoes, func(e actions.Echo) bool { return e.Part }) {
-			return false
-		}
-	}
-	parts := 1
-	for _, n := range g.nodes {
-		for _, e := range n.echoes {
-			if n.settled && e.Part {
-				parts = plus(parts, times(n.runs, max(1, e.Times)))
-			}
-		}
-	}
-	for _, n := range group {
-		for _, f := range n.feeds {
-			// A timer does not remember parts.
-			if f.topic == tagCreated && f.to.rule.wait == nil && f.to.group == n.group && !f.cut {
-				f.cut, cut = true, true
-				f.to.inflow = plus(f.to.inflow, parts)
-			}
-		}
-	}
-	return cut
 }
 
 // bounded are the rules of a group that end every cycle they are in, with how often each can run in
@@ -258,6 +218,7 @@ type ending struct {
 	reached                 bool
 	pause                   time.Duration // how long timers can hold up one round
 	ways                    int           // see paths; 0 until it is needed
+	heard                   []*feeder     // see hearers; nil until it is needed
 }
 
 // most is how often a rule can run; ends is false when nothing in itself bounds that.
@@ -281,7 +242,7 @@ func (w *ending) most(n *feeder) (most int, ends bool) {
 		perHour := times(l.runs, windows(l.per))
 		bound(w.calm(perHour) && w.outlasts(l.per, l.runs), plus(perHour, l.runs)) // of a window that was open already, too
 	}
-	if !w.newThreads && !w.newContacts && n.silences(w.group, w.pause > 0) {
+	if !w.newThreads && !w.newContacts && w.silences(n) {
 		if w.ways == 0 {
 			w.ways = paths(w.group)
 		}
@@ -344,32 +305,70 @@ func (g *graph) subjects(group []*feeder, kinds ...string) (n int, fresh bool) {
 	return n, fresh
 }
 
-// silences tells whether a rule's own actions make its condition false, and nothing in the group
-// can make it true again. That is so only when it is about the subject on which they act. With timers
-// on the way, what was snoozed may be open again.
-func (n *feeder) silences(group []*feeder, pauses bool) bool {
-	if len(n.kinds) != 1 {
+// silences tells whether a rule's own actions make its condition false, and nothing that follows from
+// the group can make it true again. That is so only when it is about the subject on which they act.
+func (w *ending) silences(n *feeder) bool {
+	if !n.silencesItself() {
 		return false
 	}
+	if w.heard == nil {
+		w.heard = hearers(w.group, false)
+	}
+	f := n.ownFacts()
+	for _, other := range w.heard {
+		other.undo(f, other == n, w.pause > 0)
+	}
+	return n.rule.condition.under(f) == never
+}
+
+// silencesItself tells whether a rule's own actions make its condition false.
+func (n *feeder) silencesItself() bool {
+	return len(n.kinds) == 1 && n.rule.condition.under(n.ownFacts()) == never
+}
+
+// ownFacts are what the rule's actions leave behind of its subject.
+func (n *feeder) ownFacts() foresight {
 	f := foresight{}
 	for path, fact := range n.after {
 		if strings.HasPrefix(path, n.kinds[0]+".") {
 			f[path] = fact
 		}
 	}
-	for _, other := range group {
-		for i, e := range other.echoes {
-			if other != n {
-				f.doubt(e.Facts)
-			}
-			if pauses && other.rule.actions[i].kind == "snooze" {
-				for _, fact := range e.Facts {
-					f.forget(fact.Path)
-				}
+	return f
+}
+
+// undo drops what the rule's actions make doubtful; its own leave behind what they do. With timers on
+// the way, what was snoozed may be open again.
+func (n *feeder) undo(f foresight, own, pauses bool) {
+	for i, e := range n.echoes {
+		if !own {
+			f.doubt(e.Facts)
+		}
+		if pauses && n.rule.actions[i].kind == "snooze" {
+			for _, fact := range e.Facts {
+				f.forget(fact.Path)
 			}
 		}
 	}
-	return n.rule.condition.under(f) == never
+}
+
+// hearers are the rules that run because of what a group does: its own, and those that it feeds, which
+// may bring nothing back and still undo what ends it. What was settled before the group has a bound, and
+// counts among what reaches it: such rules are left out, unless all are asked for.
+func hearers(group []*feeder, all bool) []*feeder {
+	list, seen := slices.Clone(group), map[*feeder]bool{}
+	for _, n := range group {
+		seen[n] = true
+	}
+	for i := 0; i < len(list); i++ {
+		for _, f := range list[i].feeds {
+			if !seen[f.to] && (all || !f.to.settled) {
+				seen[f.to] = true
+				list = append(list, f.to)
+			}
+		}
+	}
+	return list
 }
 
 // paths is how many ways there are through a group for the events that reach it from outside, each
@@ -391,7 +390,7 @@ func paths(group []*feeder) int {
 
 // cyclic tells whether a component is more than one rule that does not feed itself.
 func cyclic(group []*feeder) bool {
-	return len(group) > 1 || slices.ContainsFunc(group[0].feeds, func(f *feed) bool { return f.to == group[0] && !f.cut })
+	return len(group) > 1 || slices.ContainsFunc(group[0].feeds, func(f *feed) bool { return f.to == group[0] })
 }
 
 // plus and times stay at the largest number when they would go beyond it.
@@ -432,7 +431,7 @@ func (g *graph) components(nodes []*feeder) [][]*feeder {
 		for _, f := range n.feeds {
 			other := marks[f.to]
 			switch {
-			case f.cut || other == nil:
+			case other == nil:
 			case other.index < 0:
 				m.low = min(m.low, visit(f.to).low)
 			case other.open:
@@ -483,7 +482,7 @@ func wayBack(from *feeder) []*feed {
 	for queue := []step{{at: from}}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
 		for _, f := range s.at.feeds {
-			if f.cut || seen[f.to] || f.to.group != from.group {
+			if seen[f.to] || f.to.group != from.group {
 				continue
 			}
 			seen[f.to] = true
@@ -541,7 +540,11 @@ func drawCycle(start *feeder, cycle []*feed) string {
 // weakBounds says why what looks like a bound is none.
 func weakBounds(group []*feeder) string {
 	for _, n := range group {
+		undone := n.undoneBy(group)
 		switch r := n.rule; {
+		case undone != nil:
+			return "the condition of " + strconv.Quote(r.name) + " does not end this, because " + strconv.Quote(undone.rule.name) +
+				" (" + undone.rule.file + ":" + strconv.Itoa(undone.rule.line) + ") can make it true again; "
 		case r.onceFor != "":
 			return "once: " + r.onceFor + " does not end this, because each round makes a new " + madeIn(group) + "; "
 		case r.limit.runs > 0:
@@ -551,6 +554,24 @@ func weakBounds(group []*feeder) string {
 		}
 	}
 	return ""
+}
+
+// undoneBy is the rule because of which a condition that is false after its own actions ends nothing.
+func (n *feeder) undoneBy(group []*feeder) *feeder {
+	if !n.silencesItself() {
+		return nil
+	}
+	f := n.ownFacts()
+	for _, other := range hearers(group, true) { // by now, what comes after the group is settled
+		if other == n {
+			continue
+		}
+		other.undo(f, false, false)
+		if n.rule.condition.under(f) != never {
+			return other
+		}
+	}
+	return nil
 }
 
 func madeIn(group []*feeder) string {
@@ -600,22 +621,10 @@ func (rs *Ruleset) Bound(topic string) (b Bound) {
 
 // bound is what an event with this topic can lead to.
 func (g *graph) bound(topic string) (actions, events int) {
-	tags := false
 	for _, n := range g.nodes {
 		n.settled, n.runs, n.inflow = false, 0, 0
-		for _, f := range n.feeds {
-			f.cut = false
-		}
-		for _, e := range n.echoes {
-			tags = tags || slices.Contains(e.Topics, tagCreated)
-		}
-	}
-	for _, n := range g.nodes {
 		if n.rule.listensTo(topic) {
 			n.inflow = 1
-		}
-		if tags && n.rule.listensTo(tagCreated) { // what we tag is somebody else's part
-			n.inflow++
 		}
 	}
 	g.settle(g.nodes)
