@@ -135,6 +135,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 	r.wait = p.readWait(n, r, &w)
 	r.sweep = newSweep(every, search)
 	p.checkSweep(n)
+	p.checkRepeats(n, r)
 	p.checkSubjects(r, once, cooldown)
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -236,23 +237,46 @@ func (rs *Ruleset) evaluateScheduled(ctx context.Context, in Input) (*Decision, 
 // evaluateResult fills in the outcome of the rule on what its search found. Its error ends the
 // evaluation.
 func (rs *Ruleset) evaluateResult(ctx context.Context, in Input, r *rule, found object, o *Outcome) (*evaluation, error) {
-	kind, id, _ := strings.Cut(in.Event.Subject, "/")
+	kind := subjectKind(in.Event.Subject)
 	e := evaluationOf(ctx, &in, found, []string{kind})
 	e.breakerRuns = rs.breaker
 	*o = Outcome{Rule: r.name, File: r.file, Line: r.line}
 	if in.Now.Sub(in.Event.ReceivedAt) > freshFor && r.state != stateOff {
-		unreadable := guard(func() { e.item = objectOf(e.lookup(Question{Kind: QuestionKind(kind), ID: id})) })
-		if e.lookups.failed != nil {
+		unreadable := guard(func() { e.item = e.readSubject() })
+		switch {
+		case e.lookups.failed != nil:
 			return nil, e.lookups.failed
-		}
-		if unreadable != nil {
+		case unreadable != nil:
 			o.Verdict, o.Reason = Failed, unreadable.Error()
-		} else if e.item == nil {
+		case e.item == nil:
 			o.Verdict, o.Reason = DidNotMatch, "the "+kind+" does not exist any more"
+		case changedSince(found, e.item):
+			o.Verdict, o.Reason = DidNotMatch, "the "+kind+" has changed since it was found: the next sweep finds it if it still fits"
 		}
 	}
 	if o.Verdict != "" {
 		return e, nil
 	}
 	return e, rs.runRule(e, r, o, func() error { return rs.decide(e, r, o) })
+}
+
+// changedSince tells whether an object is not what it was when a search found it. Only Intercom can
+// tell whether the search would find it now.
+func changedSince(found, now object) bool {
+	before, known := timeOf(found["updated_at"]).(time.Time)
+	after, known2 := timeOf(now["updated_at"]).(time.Time)
+	return known && known2 && !after.Equal(before)
+}
+
+// repeats are the kinds of action that people see each time.
+var repeats = []string{"reply", "note", "message"}
+
+// checkRepeats warns of a sweep that writes on everything it finds, each time again.
+func (p *loader) checkRepeats(n *yaml.Node, r *rule) {
+	again := func(a plannedSpec) bool { return !slices.Contains(repeats, a.kind) }
+	if r.sweep == nil || r.onceFor != "" || r.cooldown.length > 0 || r.state == stateOff || len(r.actions) == 0 || slices.ContainsFunc(r.actions, again) {
+		return
+	}
+	p.reportAt(p.file.nodeSpan(keyNode(n, "every")), diag.Warning, "rules/repeats",
+		"add once: conversation or cooldown: 7d, or an action that takes it out of the search", "each time this writes again on everything that it finds")
 }

@@ -382,7 +382,7 @@ func (f searchField) suits(c *compiler, name string, value ast.Node, list bool) 
 	written, isText := value.(*ast.StringNode)
 	switch {
 	case !slices.Contains(fits, word), isText && f.holds == searchNumber && numberOf(written.Value) == nil:
-		c.x.problem(value, "rules/search", "", "%s is searched by %s, not by %s", name, f.holds, word)
+		c.x.problem(value, "rules/search", f.valueHint(name), "%s is searched by %s, not by %s", name, f.holds, word)
 	case isText && f.words != nil && !slices.Contains(f.words, written.Value):
 		hint := didYouMean(written.Value, f.words)
 		if hint == "" {
@@ -393,6 +393,17 @@ func (f searchField) suits(c *compiler, name string, value ast.Node, list bool) 
 		return true
 	}
 	return false
+}
+
+// valueHint says how to write a value that people often write otherwise.
+func (f searchField) valueHint(name string) string {
+	switch {
+	case f.holds == searchNumber && strings.HasSuffix(name, "_id"):
+		return "names do not work in searches: write the id, and 0 for nobody"
+	case f.holds == searchDate:
+		return `such as operator "<" and the value now() - duration("72h")`
+	}
+	return ""
 }
 
 // all converts the values of a list; absent ones are left out, and nil is returned when none
