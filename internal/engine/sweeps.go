@@ -77,6 +77,9 @@ const (
 	idle = 30 * time.Second
 	// pace is how long a sweep waits before it looks again whether what it has begun is done.
 	pace = 250 * time.Millisecond
+	// stuck is how long an event of a sweep may wait to be evaluated before the rule goes on without
+	// it: facts of one contact that cannot be read must not stop the rule for all others.
+	stuck = 25 * time.Hour
 	// firstWait is how long it waits after a failure; the next waits are longer.
 	firstWait = time.Second
 )
@@ -266,7 +269,7 @@ func (s *Sweeps) busy(ctx context.Context, w *sweeping) (bool, error) {
 	if w.row.Running || w.row.DueAt.IsZero() {
 		return w.row.Running, nil
 	}
-	events, _, err := s.o.Store.SweepWork(ctx, &w.row, w.rule.EventPrefix(w.row.DueAt), 1)
+	events, _, err := s.o.Store.SweepWork(ctx, &w.row, w.rule.EventPrefix(w.row.DueAt), time.Now().Add(-stuck), 1)
 	return events > 0, err
 }
 
@@ -324,7 +327,7 @@ func (s *Sweeps) goOn(ctx, work context.Context, w *sweeping) error {
 		w.retryAt = ready
 		return nil
 	}
-	events, actions, err := s.o.Store.SweepWork(work, &w.row, w.rule.EventPrefix(w.row.DueAt), sweepPage+1)
+	events, actions, err := s.o.Store.SweepWork(work, &w.row, w.rule.EventPrefix(w.row.DueAt), now.Add(-stuck), sweepPage+1)
 	if err != nil {
 		return err
 	}

@@ -99,8 +99,9 @@ func (s *Store) DeleteSweep(ctx context.Context, workspace, rule string) error {
 // SweepWork counts what is left to do of a sweep: its events that wait to be evaluated, whose ids
 // begin with the prefix, and the open actions of its rule; of each up to most. Events that are not
 // filed yet cannot be told apart, so while some are there that the sweep may have put, the answer
-// is most.
-func (s *Store) SweepWork(ctx context.Context, w *Sweep, prefix string, most int) (events, actions int, err error) {
+// is most. What is stuck does not count, so that one subject does not stop the whole rule: events
+// received before since, and actions that have failed before.
+func (s *Store) SweepWork(ctx context.Context, w *Sweep, prefix string, since time.Time, most int) (events, actions int, err error) {
 	arriving, err := s.exists(ctx, "SELECT 1 FROM arrivals WHERE segment <= $1 LIMIT 1", w.through)
 	if err != nil {
 		return 0, 0, err
@@ -109,15 +110,16 @@ func (s *Store) SweepWork(ctx context.Context, w *Sweep, prefix string, most int
 		events, err = s.count(ctx, `
 			SELECT count(*) FROM (
 				SELECT 1 FROM inbox i JOIN events e ON e.seq = i.seq
-				WHERE i.workspace = $1 AND e.topic = $2 AND substr(e.id, 1, length(cast($3 AS TEXT))) = cast($3 AS TEXT) `+limit(most)+`) AS found`,
-			w.Workspace, event.TopicSchedule, prefix)
+				WHERE i.workspace = $1 AND e.topic = $2 AND i.received_at >= $4
+				  AND substr(e.id, 1, length(cast($3 AS TEXT))) = cast($3 AS TEXT) `+limit(most)+`) AS found`,
+			w.Workspace, event.TopicSchedule, prefix, micros(since))
 		if err != nil {
 			return 0, 0, err
 		}
 	}
 	actions, err = s.count(ctx, `
 		SELECT count(*) FROM (
-			SELECT 1 FROM actions WHERE workspace = $1 AND rule = $2 AND state IN ('planned', 'attempting') `+limit(most)+`) AS found`,
+			SELECT 1 FROM actions WHERE workspace = $1 AND rule = $2 AND state IN ('planned', 'attempting') AND attempts = 0 `+limit(most)+`) AS found`,
 		w.Workspace, w.Rule)
 	return events, actions, err
 }

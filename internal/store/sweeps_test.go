@@ -72,7 +72,7 @@ func TestSweepWork(t *testing.T) {
 	w := newSweep()
 	want := func(what string, events, actions int) {
 		t.Helper()
-		gotEvents, gotActions, err := s.SweepWork(t.Context(), &w, sweepPrefix, 10)
+		gotEvents, gotActions, err := s.SweepWork(t.Context(), &w, sweepPrefix, time.Time{}, 10)
 		if err != nil || gotEvents != events || gotActions != actions {
 			t.Errorf("%s: %d events and %d actions, %v; want %d and %d", what, gotEvents, gotActions, err, events, actions)
 		}
@@ -90,10 +90,13 @@ func TestSweepWork(t *testing.T) {
 	}
 	put(t, s, "n2", "conversation/2") // not filed, and not the sweep's
 	want("filed", 2, 0)
-	if events, _, err := s.SweepWork(t.Context(), &w, sweepPrefix, 1); err != nil || events != 1 {
+	if events, _, err := s.SweepWork(t.Context(), &w, sweepPrefix, time.Time{}, 1); err != nil || events != 1 {
 		t.Errorf("at most one: %d, %v", events, err)
 	}
-	if events, _, err := s.SweepWork(t.Context(), &w, "schedule/r/1/", 10); err != nil || events != 0 {
+	if events, _, err := s.SweepWork(t.Context(), &w, sweepPrefix, start.Add(time.Second), 10); err != nil || events != 0 {
+		t.Errorf("%d events count that are stuck, %v", events, err)
+	}
+	if events, _, err := s.SweepWork(t.Context(), &w, "schedule/r/1/", time.Time{}, 10); err != nil || events != 0 {
 		t.Errorf("of another sweep: %d, %v", events, err)
 	}
 	for _, c := range claims {
