@@ -17,7 +17,10 @@ import (
 // handful of things that people do, every ruleset of the zoo goes on by itself. The breaker stops
 // those that stay with one subject.
 func TestI9_the_zoo_loops(t *testing.T) {
-	for _, path := range zoo(t, "refused") {
+	for i, path := range zoo(t, "refused") {
+		if racing && i%4 != 0 {
+			continue
+		}
 		if strings.Contains(path, "cooldown_short") {
 			continue // it needs an Intercom whose echo takes longer than the cooldown
 		}
@@ -54,7 +57,10 @@ func TestI9_the_zoo_loops(t *testing.T) {
 // that check accepts. What comes back of the rules' actions is at most what was computed, and the
 // breaker has nothing to do.
 func TestI9_what_ends_stays_within_its_bound(t *testing.T) {
-	for _, path := range zoo(t, "accepted") {
+	for i, path := range zoo(t, "accepted") {
+		if racing && i%4 != 0 {
+			continue
+		}
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			rs, problems := rules.Load([]string{path})
 			if rs == nil {
@@ -63,7 +69,10 @@ func TestI9_what_ends_stays_within_its_bound(t *testing.T) {
 			stayWithin(t, rs, func(w *world) { w.options.Rules = []string{path} })
 		})
 	}
-	const wanted = 16
+	wanted := 16
+	if racing {
+		wanted = 4
+	}
 	accepted, refused, echoes := 0, 0, 0
 	for seed := uint64(1); accepted < wanted; seed++ {
 		text := randomRules(rand.New(rand.NewPCG(seed, 17)))

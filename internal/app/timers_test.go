@@ -253,7 +253,11 @@ func marchOf2000(w *world) {
 // A month of a support team: office hours, lunch, a holiday and the change to summer time. The
 // timers that fire are those that plain arithmetic predicts, at the second that it predicts.
 func TestTimers_month(t *testing.T) {
-	deeds := monthOfDeeds(rand.New(rand.NewPCG(3, 4)), time.Date(2000, 3, 1, 0, 0, 0, 0, time.UTC), 150)
+	conversations := 150
+	if racing {
+		conversations = 30
+	}
+	deeds := monthOfDeeds(rand.New(rand.NewPCG(3, 4)), time.Date(2000, 3, 1, 0, 0, 0, 0, time.UTC), conversations)
 	want := oracle(deeds)
 	inBubbleWith(t, slaRules, simulator.Options{}, marchOf2000, func(w *world) {
 		conversations := w.live(deeds, func(time.Time) {})
@@ -274,7 +278,11 @@ func TestTimers_month(t *testing.T) {
 // A month with restarts and reloads at random moments, some of them in the middle of what is being
 // done: the same timers fire, each once. The reloads move the timers of another rule about.
 func TestTimers_I8_restarts_and_reloads(t *testing.T) {
-	deeds := monthOfDeeds(rand.New(rand.NewPCG(5, 6)), time.Date(2000, 3, 1, 0, 0, 0, 0, time.UTC), 60)
+	conversations := 60
+	if racing {
+		conversations = 15
+	}
+	deeds := monthOfDeeds(rand.New(rand.NewPCG(5, 6)), time.Date(2000, 3, 1, 0, 0, 0, 0, time.UTC), conversations)
 	r := rand.New(rand.NewPCG(7, 8))
 	other := func() string {
 		return fmt.Sprintf("  - {name: other, when: conversation.*, after: %dm, if: conversation.state == \"never\", then: [close]}\n", 1+r.IntN(3000))

@@ -222,7 +222,7 @@ func TestEvaluate_results_that_waited_are_read_again(t *testing.T) {
 	in := resultOf(t, mustSweep(t, rs), staleConversation, 31*time.Second)
 	for answer, want := range map[string]string{
 		staleConversation: "ran",
-		strings.Replace(staleConversation, `"state":"open"`, `"state":"closed"`, 1): "did_not_match",
+		strings.Replace(staleConversation, `"state":"open"`, `"state":"closed"`, 1):                 "did_not_match",
 		strings.Replace(staleConversation, `"updated_at":1734537306`, `"updated_at":1734537311`, 1): "did_not_match: the conversation has changed since it was found",
 		"": "did_not_match: the conversation does not exist any more",
 	} {
