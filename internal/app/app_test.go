@@ -40,6 +40,7 @@ func TestEventBecomesActions(t *testing.T) {
 
 // TestI5 works off a backlog of 1,000 calls against a limit of 167 in 10 seconds.
 func TestI5_backlog(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -76,6 +77,7 @@ rules:
 }
 
 func TestI4_effects_once(t *testing.T) {
+	t.Parallel()
 	reply := "POST /conversations/{id}/reply"
 	for name, fault := range map[string]simulator.Fault{
 		"reset after the effect":          {Kind: simulator.ResetAfter, Endpoint: reply},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,7 @@ type world struct {
 	log   *syncBuffer
 
 	options  app.Options
-	intake   *simulator.PipeListener
+	intake   atomic.Pointer[simulator.PipeListener]
 	api      *http.Server
 	apiConns *simulator.PipeListener
 	stopSim  context.CancelFunc
@@ -67,10 +68,11 @@ func newWorld(t *testing.T, rules string, o simulator.Options) *world {
 	w := &world{t: t, rules: filepath.Join(dir, "rules.yaml"), db: filepath.Join(dir, "state.db"), log: &syncBuffer{}}
 	w.writeRules(rules)
 
-	w.intake, w.apiConns = simulator.NewPipeListener(), simulator.NewPipeListener()
+	w.apiConns = simulator.NewPipeListener()
+	w.listenAnew()
 	o.Token, o.Secret, o.WebhookURL = token, secret, "http://switchboard"+app.WebhookPath
 	toIntake := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return w.intake.DialContext(ctx, network, addr) // the listener of the app that runs now
+		return w.intake.Load().DialContext(ctx, network, addr) // the listener of the app that runs now
 	}}
 	w.deliver = &http.Client{Transport: toIntake}
 	o.HTTP = w.deliver
@@ -82,11 +84,18 @@ func newWorld(t *testing.T, rules string, o simulator.Options) *world {
 	ctx, w.stopSim = context.WithCancel(context.Background())
 	go func() { _ = w.sim.Run(ctx) }()
 	w.options = app.Options{
-		Database: "sqlite:" + w.db, Rules: []string{w.rules}, Listener: w.intake,
+		Database: "sqlite:" + w.db, Rules: []string{w.rules}, Listener: w.options.Listener,
 		Token: token, Secrets: []string{secret}, BaseURL: "http://intercom", HTTP: w.apiConns.Client(),
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	return w
+}
+
+// listenAnew gives the next app a listener of its own: the last one was closed with its app.
+func (w *world) listenAnew() {
+	listener := simulator.NewPipeListener()
+	w.intake.Store(listener)
+	w.options.Listener = listener
 }
 
 func (w *world) writeRules(text string) {
@@ -111,8 +120,7 @@ func (w *world) start() {
 func (w *world) restart() {
 	w.t.Helper()
 	w.stop()
-	w.intake = simulator.NewPipeListener()
-	w.options.Listener = w.intake
+	w.listenAnew()
 	w.start()
 }
 
@@ -122,8 +130,7 @@ func (w *world) kill() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = w.app.Stop(now) // it says that calls were cut off
-	w.intake = simulator.NewPipeListener()
-	w.options.Listener = w.intake
+	w.listenAnew()
 	w.start()
 }
 

@@ -139,6 +139,7 @@ func TestExamples_out_of_hours(t *testing.T) {
 }
 
 func TestExamples_stale(t *testing.T) {
+	t.Parallel()
 	inExample(t, "stale", func(w *world) {
 		did := must(t)
 		admin := w.sim.Admins()[0].ID

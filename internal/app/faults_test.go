@@ -115,6 +115,7 @@ var kindsOfCall = map[string]kindOfCall{
 // for its effect: there once when it was a passing trouble, not there and a dead letter when it
 // was refused for good, and never there twice.
 func TestI4_I6_every_kind_of_call(t *testing.T) {
+	t.Parallel()
 	type trouble struct {
 		fault simulator.Fault
 		ends  bool // refused for good

@@ -487,17 +487,6 @@ func TestI4_a_pick_counts_once(t *testing.T) {
 	}
 }
 
-// kill ends the app without the time to finish, and starts another on the same state.
-func (d *desk) kill() {
-	d.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = d.app.Stop(ctx)
-	d.intake = simulator.NewPipeListener()
-	d.options.Listener = d.intake
-	d.start()
-}
-
 // When the one who was picked goes away before the call arrives, another is picked, and the first
 // keeps their turn.
 func TestRouting_picks_anew_when_the_first_cannot(t *testing.T) {

@@ -264,8 +264,7 @@ func TestSchedule_missed_occurrences_are_one_run(t *testing.T) {
 		}
 		w.stop()
 		sleepUntil(t, "2000-01-02 15:20:00")
-		w.intake = simulator.NewPipeListener()
-		w.options.Listener = w.intake
+		w.listenAnew()
 		w.start()
 		sleepUntil(t, "2000-01-02 15:21:00")
 		if n := len(w.texts(id)); n != 2 {
@@ -288,8 +287,7 @@ func TestSchedule_if_late(t *testing.T) {
 			sleepUntil(t, "2000-01-02 10:10:00")
 			w.stop()
 			sleepUntil(t, "2000-01-02 15:20:00")
-			w.intake = simulator.NewPipeListener()
-			w.options.Listener = w.intake
+			w.listenAnew()
 			w.start()
 			sleepUntil(t, "2000-01-02 15:21:00")
 			if n := len(w.texts(id)); n != want {

@@ -95,6 +95,7 @@ func TestI5_events_that_need_no_call_do_not_wait_for_the_budget(t *testing.T) {
 }
 
 func TestI4_a_pause_of_hours_parks_nothing(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:

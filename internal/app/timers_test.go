@@ -253,6 +253,7 @@ func marchOf2000(w *world) {
 // A month of a support team: office hours, lunch, a holiday and the change to summer time. The
 // timers that fire are those that plain arithmetic predicts, at the second that it predicts.
 func TestTimers_month(t *testing.T) {
+	t.Parallel()
 	conversations := 150
 	if racing {
 		conversations = 30
@@ -278,6 +279,7 @@ func TestTimers_month(t *testing.T) {
 // A month with restarts and reloads at random moments, some of them in the middle of what is being
 // done: the same timers fire, each once. The reloads move the timers of another rule about.
 func TestTimers_I8_restarts_and_reloads(t *testing.T) {
+	t.Parallel()
 	conversations := 60
 	if racing {
 		conversations = 15
