@@ -200,14 +200,15 @@ func (p *pickParams) words() string {
 // wait any more.
 func Assigns(kind string) bool { return kind == assign{}.Name() }
 
-// Waiting gives parameters of assign a time since which the conversation has waited; the zero
-// time takes it out again. Parameters that do not pick are returned as they are.
-func Waiting(params json.RawMessage, since time.Time) (json.RawMessage, error) {
+// Waiting gives parameters of assign a time since which the conversation has waited, and the id of
+// the team that it waits for, whose name may change meanwhile; the zero time takes the time out again.
+// Parameters that do not pick are returned as they are.
+func Waiting(params json.RawMessage, team string, since time.Time) (json.RawMessage, error) {
 	var p assignParams
 	if err := decodeParams("assign", params, &p); err != nil || p.Pick == nil {
 		return params, err
 	}
-	p.Pick.Since = 0
+	p.Team, p.Pick.Since = team, 0
 	if !since.IsZero() {
 		p.Pick.Since = since.UnixMicro()
 	}
@@ -322,7 +323,7 @@ func (assign) pick(ctx context.Context, env *Env, c Call, p assignParams) (Resul
 // look reads the conversation where the pick needs it: to know who had it last, and whether it
 // still waits. gone says why it does not.
 func (t aim) look(ctx context.Context, env *Env, f *PickFacts) (inTeam bool, gone string, err error) {
-	if !f.Policy.PreferLast && f.Since.IsZero() {
+	if !f.Policy.PreferLast && f.Since.IsZero() && !f.Policy.Counts() {
 		return false, "", nil
 	}
 	conv, _, err := env.Client.Conversation(intercom.WithPriority(ctx, intercom.PriorityRead), t.conversation)
@@ -333,10 +334,21 @@ func (t aim) look(ctx context.Context, env *Env, f *PickFacts) (inTeam bool, gon
 		return false, "", err
 	}
 	f.Last = lastAssignee(conv)
+	f.leaveOut(conv)
 	if why := servedBy(conv, f.Team.ID); why != "" && !f.Since.IsZero() {
 		return false, "no longer waits for team " + f.Team.Name + ": " + why, nil
 	}
 	return conv.TeamAssigneeID == f.Team.ID, "", nil
+}
+
+// leaveOut takes the conversation itself from what its teammate has open: it is to be given to
+// somebody now, and must not be in its own way.
+func (f *PickFacts) leaveOut(conv *intercom.Conversation) {
+	for i := range f.Crew {
+		if one := &f.Crew[i]; conv.State == "open" && one.ID == string(conv.AdminAssigneeID) && one.Open > 0 {
+			one.Open--
+		}
+	}
 }
 
 // servedBy says why a conversation need not wait for a teammate of the team; empty when it must.

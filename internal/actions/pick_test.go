@@ -42,7 +42,7 @@ func assignment(kind, id string) string {
 func TestPick_does_what_was_picked(t *testing.T) {
 	const read, count = "GET /conversations/77", `{"query":{"operator":"AND","value":[{"field":"admin_assignee_id","operator":"=","value":%d},` +
 		`{"field":"state","operator":"=","value":"open"}]},"pagination":{"per_page":1}}`
-	counts := []string{fmt.Sprintf("POST /conversations/search "+count, 10), fmt.Sprintf("POST /conversations/search "+count, 13)}
+	counts := []string{fmt.Sprintf("POST /conversations/search "+count, 10), fmt.Sprintf("POST /conversations/search "+count, 13), read}
 	team, ada := assignment("team", "4"), assignment("admin", "10")
 	with := func(fields string) string {
 		return `{"type":"conversation","id":"77",` + fields + `"conversation_parts":{"conversation_parts":[],"total_count":0}}`
@@ -187,12 +187,13 @@ func TestPick_needs_a_record(t *testing.T) {
 }
 
 func TestWaiting_puts_the_time_into_the_parameters(t *testing.T) {
-	plain := json.RawMessage(`{"team":"A","pick":{"order":"round_robin","wait":true}}`)
-	waiting, err := Waiting(plain, time.UnixMicro(1234))
-	if err != nil || string(waiting) != `{"team":"A","pick":{"order":"round_robin","wait":true,"since":1234}}` {
+	plain := json.RawMessage(`{"team":"7","pick":{"order":"round_robin","wait":true}}`)
+	named := json.RawMessage(`{"team":"Desk","pick":{"order":"round_robin","wait":true}}`)
+	waiting, err := Waiting(named, "7", time.UnixMicro(1234))
+	if err != nil || string(waiting) != `{"team":"7","pick":{"order":"round_robin","wait":true,"since":1234}}` {
 		t.Errorf("%s, %v", waiting, err)
 	}
-	if again, err := Waiting(waiting, time.Time{}); err != nil || string(again) != string(plain) {
+	if again, err := Waiting(waiting, "7", time.Time{}); err != nil || string(again) != string(plain) {
 		t.Errorf("%s, %v", again, err)
 	}
 }

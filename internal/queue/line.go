@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
@@ -197,15 +198,20 @@ func (q *Queue) servedInVain(w store.Waiting) bool {
 	return ok && !w.Stuck && time.Since(at) < serveAgain
 }
 
-// somebodyCan tells whether the conversation would be given to somebody now. What Intercom refuses
-// for good, such as a team that was deleted, is for the action to say.
+// somebodyCan tells whether the conversation would be given to somebody now. That the team was
+// deleted is for the action to say. Anything else that Intercom refuses keeps the line as it is (I6):
+// a permission that is given back must find everybody in their place.
 func (q *Queue) somebodyCan(ctx context.Context, w store.Waiting) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.o.Patience)
 	defer cancel()
 	a := store.Action{Workspace: w.Workspace, Subject: w.Subject}
 	f, err := actions.FactsOfPick(ctx, q.o.Env, w.Params, lineAge)
 	if intercom.ClassOf(err) == intercom.Permanent {
-		return true, nil
+		if _, gone := errors.AsType[*intercom.NotFoundError](err); gone {
+			return true, nil
+		}
+		q.log.ErrorContext(ctx, "conversations wait for a team, and Intercom refuses to say who has time", "team", w.Team, "err", err)
+		return false, nil
 	}
 	if err != nil {
 		return false, err
@@ -219,7 +225,7 @@ func (q *Queue) somebodyCan(ctx context.Context, w store.Waiting) (bool, error) 
 }
 
 func (q *Queue) serve(ctx context.Context, w store.Waiting) error {
-	params, err := actions.Waiting(w.Params, w.Since)
+	params, err := actions.Waiting(w.Params, w.Team, w.Since)
 	if err != nil {
 		return err
 	}

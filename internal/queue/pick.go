@@ -119,7 +119,7 @@ func (t *try) recordPick(ctx context.Context, f actions.PickFacts, c routing.Cho
 	switch {
 	case c.Admin != "":
 	case f.Wait:
-		params, err := actions.Waiting(t.action.Params, time.Time{})
+		params, err := actions.Waiting(t.action.Params, string(f.Team.ID), time.Time{})
 		if err != nil {
 			return false, err
 		}
