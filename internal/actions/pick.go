@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,7 +40,9 @@ type PickFacts struct {
 	Wait bool
 	// Since is the time since which it has been waiting; zero when it has not.
 	Since time.Time
-	Notes []string
+	// Holder is who has the conversation now; empty when nobody has or it was not read.
+	Holder string
+	Notes  []string
 }
 
 // Picked is what came of a pick.
@@ -60,9 +63,17 @@ type pickParams struct {
 	Capacity int           `json:"capacity,omitempty"`
 	Wait     bool          `json:"wait,omitempty"`
 	Prefer   bool          `json:"prefer_last,omitempty"`
-	// Since is when the conversation began to wait, in microseconds. It is in the parameters of
-	// the actions that end the waiting only.
-	Since int64 `json:"since,omitempty"`
+	// The rest is in the parameters of the actions that end the waiting only: when the conversation
+	// began to wait, in microseconds, and who had it then.
+	Since  int64  `json:"since,omitempty"`
+	Holder string `json:"holder,omitempty"`
+}
+
+// Place is a place in a team's line, as the action knows it that is to end the waiting.
+type Place struct {
+	Since time.Time
+	// Holder is who had the conversation when it began to wait, and could not be picked.
+	Holder string
 }
 
 func (p pickParams) policy() routing.Policy {
@@ -200,17 +211,17 @@ func (p *pickParams) words() string {
 // wait any more.
 func Assigns(kind string) bool { return kind == assign{}.Name() }
 
-// Waiting gives parameters of assign a time since which the conversation has waited, and the id of
-// the team that it waits for, whose name may change meanwhile; the zero time takes the time out again.
-// Parameters that do not pick are returned as they are.
-func Waiting(params json.RawMessage, team string, since time.Time) (json.RawMessage, error) {
+// Waiting gives parameters of assign the place that the conversation has in the line of a team, known
+// by its id, because its name may change meanwhile; no place takes the place out again. Parameters
+// that do not pick are returned as they are.
+func Waiting(params json.RawMessage, team string, place Place) (json.RawMessage, error) {
 	var p assignParams
 	if err := decodeParams("assign", params, &p); err != nil || p.Pick == nil {
 		return params, err
 	}
-	p.Team, p.Pick.Since = team, 0
-	if !since.IsZero() {
-		p.Pick.Since = since.UnixMicro()
+	p.Team, p.Pick.Since, p.Pick.Holder = team, 0, place.Holder
+	if !place.Since.IsZero() {
+		p.Pick.Since = place.Since.UnixMicro()
 	}
 	return encodeParams(p)
 }
@@ -297,7 +308,7 @@ func (assign) pick(ctx context.Context, env *Env, c Call, p assignParams) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	inTeam, gone, err := t.look(ctx, env, &f)
+	inTeam, gone, err := t.look(ctx, env, p, &f)
 	if err != nil || gone != "" {
 		return Result{Detail: gone}, err
 	}
@@ -320,10 +331,10 @@ func (assign) pick(ctx context.Context, env *Env, c Call, p assignParams) (Resul
 	return r, nil
 }
 
-// look reads the conversation where the pick needs it: to know who had it last, and whether it
-// still waits. gone says why it does not.
-func (t aim) look(ctx context.Context, env *Env, f *PickFacts) (inTeam bool, gone string, err error) {
-	if !f.Policy.PreferLast && f.Since.IsZero() && !f.Policy.Counts() {
+// look reads the conversation where the pick needs it: to know who had it last, who has it in case
+// it will wait, and whether it still waits. gone says why it does not.
+func (t aim) look(ctx context.Context, env *Env, p assignParams, f *PickFacts) (inTeam bool, gone string, err error) {
+	if !f.Policy.PreferLast && !f.Policy.Counts() && !f.Wait && f.Since.IsZero() {
 		return false, "", nil
 	}
 	conv, _, err := env.Client.Conversation(intercom.WithPriority(ctx, intercom.PriorityRead), t.conversation)
@@ -335,7 +346,10 @@ func (t aim) look(ctx context.Context, env *Env, f *PickFacts) (inTeam bool, gon
 	}
 	f.Last = lastAssignee(conv)
 	f.leaveOut(conv)
-	if why := servedBy(conv, f.Team.ID); why != "" && !f.Since.IsZero() {
+	if !conv.AdminAssigneeID.Nobody() {
+		f.Holder = string(conv.AdminAssigneeID)
+	}
+	if why := f.served(conv, p.Pick.Holder); why != "" && !f.Since.IsZero() {
 		return false, "no longer waits for team " + f.Team.Name + ": " + why, nil
 	}
 	return conv.TeamAssigneeID == f.Team.ID, "", nil
@@ -351,17 +365,25 @@ func (f *PickFacts) leaveOut(conv *intercom.Conversation) {
 	}
 }
 
-// servedBy says why a conversation need not wait for a teammate of the team; empty when it must.
-func servedBy(conv *intercom.Conversation, team intercom.ID) string {
+// served says why a conversation need not wait for a teammate of the team; empty when it must. Who
+// had it when it began to wait could not be picked then, so their having it still is no reason.
+func (f *PickFacts) served(conv *intercom.Conversation, before string) string {
 	switch {
 	case conv.State == "closed":
 		return "it was closed"
-	case !conv.AdminAssigneeID.Nobody():
+	case f.Holder != "" && (f.Holder != before || f.canPick(f.Holder)):
 		return "it has a teammate"
-	case !conv.TeamAssigneeID.Nobody() && conv.TeamAssigneeID != team:
+	case !conv.TeamAssigneeID.Nobody() && conv.TeamAssigneeID != f.Team.ID:
 		return "it has another team"
 	}
 	return ""
+}
+
+// canPick tells whether a teammate could be picked, going by what Intercom says.
+func (f *PickFacts) canPick(id string) bool {
+	return slices.ContainsFunc(f.Crew, func(one routing.Candidate) bool {
+		return one.ID == id && routing.SkippedFor(f.Policy, one) == ""
+	})
 }
 
 // lastAssignee is the teammate who has the conversation, or had it last.

@@ -62,7 +62,7 @@ func TestPick_does_what_was_picked(t *testing.T) {
 			"assigned to team Finance (skipped Ada: at capacity 2 of 2 open, Ben: away, Cleo: no inbox seat, Dan: at capacity 2 of 2 open)",
 		},
 		"nobody, and waits": {
-			`{"order":"round_robin","capacity":1,"wait":true}`, "", "", append(slices.Clone(counts), team),
+			`{"order":"round_robin","capacity":1,"wait":true}`, with(""), "", append(slices.Clone(counts), team),
 			"assigned to team Finance, and waits for a teammate (skipped Ada: at capacity 2 of 1 open, Ben: away, Cleo: no inbox seat, Dan: at capacity 2 of 1 open)",
 		},
 		"who has it": {
@@ -94,6 +94,16 @@ func TestPick_does_what_was_picked(t *testing.T) {
 		},
 		"taken while it waited": {
 			`{"order":"round_robin","since":1}`, with(`"state":"open","team_assignee_id":4,"admin_assignee_id":13,`), "-",
+			[]string{read},
+			"no longer waits for team Finance: it has a teammate",
+		},
+		"still with who had it when it began to wait": {
+			`{"order":"round_robin","since":1,"holder":"11"}`, with(`"state":"open","team_assignee_id":4,"admin_assignee_id":11,`), "10",
+			[]string{read, ada},
+			"assigned to Ada (round robin in Finance; skipped Ben: away, Cleo: no inbox seat)",
+		},
+		"who had it has time again": {
+			`{"order":"round_robin","since":1,"holder":"13"}`, with(`"state":"open","team_assignee_id":4,"admin_assignee_id":13,`), "-",
 			[]string{read},
 			"no longer waits for team Finance: it has a teammate",
 		},
@@ -189,11 +199,11 @@ func TestPick_needs_a_record(t *testing.T) {
 func TestWaiting_puts_the_time_into_the_parameters(t *testing.T) {
 	plain := json.RawMessage(`{"team":"7","pick":{"order":"round_robin","wait":true}}`)
 	named := json.RawMessage(`{"team":"Desk","pick":{"order":"round_robin","wait":true}}`)
-	waiting, err := Waiting(named, "7", time.UnixMicro(1234))
-	if err != nil || string(waiting) != `{"team":"7","pick":{"order":"round_robin","wait":true,"since":1234}}` {
+	waiting, err := Waiting(named, "7", Place{Since: time.UnixMicro(1234), Holder: "10"})
+	if err != nil || string(waiting) != `{"team":"7","pick":{"order":"round_robin","wait":true,"since":1234,"holder":"10"}}` {
 		t.Errorf("%s, %v", waiting, err)
 	}
-	if again, err := Waiting(waiting, "7", time.Time{}); err != nil || string(again) != string(plain) {
+	if again, err := Waiting(waiting, "7", Place{}); err != nil || string(again) != string(plain) {
 		t.Errorf("%s, %v", again, err)
 	}
 }

@@ -35,9 +35,19 @@ rules:
 `
 }
 
+// deskOfReplies are the rules of the desk, for everything that customers write.
+func deskOfReplies(how string) string {
+	return strings.Replace(deskRules(how), "when: conversation.user.created", "when: conversation.user.*", 1)
+}
+
 func atDesk(t *testing.T, how string, o simulator.Options, fn func(d *desk)) {
 	t.Helper()
-	inBubble(t, deskRules(how), o, func(w *world) {
+	atDeskWith(t, deskRules(how), o, func(*world) {}, fn)
+}
+
+func atDeskWith(t *testing.T, rules string, o simulator.Options, change func(*world), fn func(d *desk)) {
+	t.Helper()
+	inBubbleWith(t, rules, o, change, func(w *world) {
 		d := &desk{world: w}
 		for _, who := range []struct {
 			id   *string
@@ -85,6 +95,14 @@ func (d *desk) has(ids ...string) string {
 		list = append(list, names[c.AdminAssigneeID])
 	}
 	return strings.Join(list, " ")
+}
+
+// allGo lets everybody go away.
+func (d *desk) allGo() {
+	d.t.Helper()
+	for _, who := range []string{d.ada, d.ben, d.cleo} {
+		d.goes(who, true)
+	}
 }
 
 func (d *desk) want(what, got, want string) {
@@ -443,8 +461,7 @@ func TestRouting_wait_looks_by_itself(t *testing.T) {
 }
 
 func TestRouting_prefers_who_had_it_last(t *testing.T) {
-	rules := strings.Replace(deskRules("pick: round_robin, prefer: last_assignee"), "when: conversation.user.created", "when: conversation.user.*", 1)
-	inBubble(t, rules, simulator.Options{}, func(w *world) {
+	inBubble(t, deskOfReplies("pick: round_robin, prefer: last_assignee"), simulator.Options{}, func(w *world) {
 		d := &desk{world: w}
 		d.ada, d.ben = w.sim.AddAdmin(simulator.Admin{Name: "Ada"}), w.sim.AddAdmin(simulator.Admin{Name: "Ben"})
 		d.team = w.sim.AddTeam(simulator.Team{Name: "Desk", Admins: []string{d.ada, d.ben}})
@@ -501,4 +518,44 @@ func TestRouting_picks_anew_when_the_first_cannot(t *testing.T) {
 		d.goes(d.ada, false)
 		d.want("the next", d.has(d.writes(), d.writes(), d.writes()), "Ada Cleo Ben")
 	})
+}
+
+// Who has the conversation when it begins to wait does not end the waiting, unless they have time
+// again; anybody else does.
+func TestRouting_waits_although_somebody_away_has_it(t *testing.T) {
+	for name, tt := range map[string]struct {
+		then func(d *desk, id string)
+		has  string
+	}{
+		"another comes back": {func(d *desk, _ string) { d.goes(d.ben, false) }, "Ben"},
+		"they come back":     {func(d *desk, _ string) { d.goes(d.ada, false) }, "Ada"},
+		"somebody takes it": {func(d *desk, id string) {
+			must(d.t)(d.sim.AdminAssigns(id, d.cleo, d.cleo))
+			d.goes(d.ben, false)
+		}, "Cleo"},
+		"it is given to the same by hand, and goes on waiting": {func(d *desk, id string) {
+			must(d.t)(d.sim.AdminAssigns(id, d.cleo, d.ada))
+			d.goes(d.ben, false)
+		}, "Ben"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			atDeskWith(t, deskOfReplies("pick: round_robin, otherwise: wait"), simulator.Options{}, func(*world) {}, func(d *desk) {
+				a := d.writes()
+				d.want("first", d.has(a), "Ada")
+				d.allGo()
+				must(t)(d.sim.CustomerReplies(a, "Anybody?"))
+				d.settle(time.Minute)
+				if n := d.inLine(); n != 1 {
+					t.Fatalf("%d wait, want 1", n)
+				}
+				d.restart()
+				tt.then(d, a)
+				time.Sleep(5 * time.Minute)
+				d.want("then", d.has(a), tt.has)
+				if n := d.inLine(); n != 0 {
+					t.Errorf("%d still wait", n)
+				}
+			})
+		})
+	}
 }

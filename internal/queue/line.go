@@ -2,8 +2,8 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -225,7 +225,7 @@ func (q *Queue) somebodyCan(ctx context.Context, w store.Waiting) (bool, error) 
 }
 
 func (q *Queue) serve(ctx context.Context, w store.Waiting) error {
-	params, err := actions.Waiting(w.Params, w.Team, w.Since)
+	params, err := actions.Waiting(w.Params, w.Team, actions.Place{Since: w.Since, Holder: w.Holder})
 	if err != nil {
 		return err
 	}

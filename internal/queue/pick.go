@@ -119,11 +119,11 @@ func (t *try) recordPick(ctx context.Context, f actions.PickFacts, c routing.Cho
 	switch {
 	case c.Admin != "":
 	case f.Wait:
-		params, err := actions.Waiting(t.action.Params, string(f.Team.ID), time.Time{})
+		params, err := actions.Waiting(t.action.Params, string(f.Team.ID), actions.Place{})
 		if err != nil {
 			return false, err
 		}
-		result, wait = pickWaiting, &store.Wait{Action: t.action, Since: since, Params: params}
+		result, wait = pickWaiting, &store.Wait{Action: t.action, Since: since, Holder: f.Holder, Params: params}
 	default:
 		result = pickTeam
 	}

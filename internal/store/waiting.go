@@ -17,6 +17,7 @@ import (
 type Wait struct {
 	Action Action // that asks for it
 	Since  time.Time
+	Holder string          // id of who has the conversation although it waits; may be empty
 	Params json.RawMessage // of the action that is to end the waiting
 }
 
@@ -24,14 +25,15 @@ type Wait struct {
 // stays where it is.
 func (t *tx) wait(p Pick, w Wait) error {
 	_, err := t.exec(`
-		INSERT INTO waiting (workspace, subject, team, since, action, planned, seq, rule, ruleset, kind, params, admin, received_at)
-		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, (SELECT coalesce(max(ruleset), '') FROM runs WHERE id = $8), $9, $10, $11, $12)
+		INSERT INTO waiting (workspace, subject, team, since, action, planned, seq, rule, ruleset, kind, params, admin, received_at, holder)
+		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, (SELECT coalesce(max(ruleset), '') FROM runs WHERE id = $8), $9, $10, $11, $12, $13)
 		ON CONFLICT (workspace, subject) DO UPDATE SET
 			since = CASE WHEN waiting.team = excluded.team AND waiting.since < excluded.since THEN waiting.since ELSE excluded.since END,
 			team = excluded.team, action = excluded.action, planned = 0, seq = excluded.seq, rule = excluded.rule,
-			ruleset = excluded.ruleset, kind = excluded.kind, params = excluded.params, admin = excluded.admin, received_at = excluded.received_at`,
+			ruleset = excluded.ruleset, kind = excluded.kind, params = excluded.params, admin = excluded.admin, received_at = excluded.received_at,
+			holder = excluded.holder`,
 		p.Workspace, p.Subject, p.Team, micros(w.Since), w.Action.ID, w.Action.Seq, w.Action.Rule, w.Action.Run,
-		w.Action.Kind, string(w.Params), w.Action.Admin, micros(w.Action.ReceivedAt))
+		w.Action.Kind, string(w.Params), w.Action.Admin, micros(w.Action.ReceivedAt), w.Holder)
 	return err
 }
 
@@ -68,6 +70,7 @@ type Waiting struct {
 	Team      string // id
 	Subject   string
 	Since     time.Time
+	Holder    string // id of who had it when it began to wait; may be empty
 	Kind      string
 	Params    json.RawMessage
 	// Planned is the action that is to end the waiting; 0 when none was planned yet.
@@ -95,7 +98,7 @@ func (s *Store) InLine(ctx context.Context, workspace, team string, patience tim
 
 func (s *Store) waiting(ctx context.Context, patience time.Time, where string, args ...any) (list []Waiting, err error) {
 	rows, err := s.query(ctx, `
-		SELECT w.workspace, w.team, w.subject, w.since, w.kind, w.params, w.planned,
+		SELECT w.workspace, w.team, w.subject, w.since, w.holder, w.kind, w.params, w.planned,
 		       coalesce(p.state, ''), coalesce(p.attempts, 0), coalesce(p.planned_at, 0), coalesce(a.state, '')
 		FROM waiting w LEFT JOIN actions p ON p.id = w.planned LEFT JOIN actions a ON a.id = w.action `+where, args...)
 	if err != nil {
@@ -107,7 +110,7 @@ func (s *Store) waiting(ctx context.Context, patience time.Time, where string, a
 		var state, asked ActionState
 		var since, at int64
 		var attempts int
-		err := r.Scan(&w.Workspace, &w.Team, &w.Subject, &since, &w.Kind, &params, &w.Planned, &state, &attempts, &at, &asked)
+		err := r.Scan(&w.Workspace, &w.Team, &w.Subject, &since, &w.Holder, &w.Kind, &params, &w.Planned, &state, &attempts, &at, &asked)
 		w.Since, w.Params = fromMicros(since), json.RawMessage(params)
 		prompt := attempts == 0 && at >= micros(patience)
 		w.Served = open(state) && prompt

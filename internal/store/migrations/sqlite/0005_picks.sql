@@ -30,7 +30,8 @@ CREATE TABLE pick_counts (
 ) WITHOUT ROWID;
 
 -- The conversations that wait for a teammate of a team. action put it there; planned is the
--- action that is to give it to somebody, or 0. The rest is what such an action is made of.
+-- action that is to give it to somebody, or 0. holder had it when it began to wait, and could not
+-- be picked; empty for nobody. The rest is what such an action is made of.
 CREATE TABLE waiting (
     workspace   TEXT   NOT NULL,
     subject     TEXT   NOT NULL,
@@ -45,6 +46,7 @@ CREATE TABLE waiting (
     params      TEXT   NOT NULL,
     admin       TEXT   NOT NULL,
     received_at BIGINT NOT NULL,
+    holder      TEXT   NOT NULL,
     PRIMARY KEY (workspace, subject)
 ) WITHOUT ROWID;
 CREATE INDEX waiting_line ON waiting (workspace, team, since, subject);
