@@ -559,3 +559,42 @@ func TestRouting_waits_although_somebody_away_has_it(t *testing.T) {
 		})
 	}
 }
+
+// Who may have more open conversations is not kept waiting by those in line before them who cannot
+// be served, however many those are.
+func TestRouting_wait_is_no_matter_of_how_many_are_before(t *testing.T) {
+	const rules = `
+version: 1
+rules:
+  - name: normal
+    when: conversation.user.created
+    if: not (message.text contains "vip")
+    then:
+      - assign: { team: Desk, pick: least_busy, capacity: 1, otherwise: wait }
+  - name: vip
+    when: conversation.user.created
+    if: message.text contains "vip"
+    then:
+      - assign: { team: Desk, pick: least_busy, capacity: 2, otherwise: wait }
+`
+	atDeskWith(t, rules, simulator.Options{}, func(*world) {}, func(d *desk) {
+		for range 3 + 60 {
+			must(t)(d.sim.CustomerStarts(d.customer(), "Hello"))
+		}
+		d.settle(time.Minute)
+		var vips []string
+		for range 4 {
+			vips = append(vips, must(t)(d.sim.CustomerStarts(d.customer(), "vip")))
+			d.settle(time.Minute)
+		}
+		d.want("at once", d.has(vips...), "Ada Ben Cleo -")
+		d.want("detail", d.detail(vips[3]), "assigned to team Desk, and waits for a teammate (skipped Ada: at capacity 2 of 2 open, Ben: at capacity 2 of 2 open, Cleo: at capacity 2 of 2 open)")
+		time.Sleep(10 * time.Second) // a pick counts twice for some seconds: search may be late
+		must(t)(d.sim.AdminCloses(vips[1], d.ben, ""))
+		d.settle(time.Minute)
+		d.want("from behind 60 others", d.has(vips...), "Ada Ben Cleo Ben")
+		if n := d.inLine(); n != 60 {
+			t.Errorf("%d wait, want 60", n)
+		}
+	})
+}

@@ -25,9 +25,8 @@ const (
 	lineEvery = 30 * time.Second
 	// lineAge is how old counts of open conversations may be for that: younger than the last look.
 	lineAge = 25 * time.Second
-	// mostInLine bounds how far one look goes: only those further back with other parameters can
-	// be served before the first.
-	mostInLine = 50
+	// mostServed is for how many conversations it is known without asking when they were served.
+	mostServed = 50
 	// servePatience is how long the next in line waits for the action of the one before to come
 	// to its pick.
 	servePatience = 2 * time.Minute
@@ -165,21 +164,21 @@ func (q *Queue) serveLines(ctx context.Context) (err error) {
 	return err
 }
 
-// serveLine plans the action for the first in line whom somebody of the team can take.
+// serveLine plans the action for the first in line whom somebody of the team can take. Those for whom
+// a teammate is picked in the same way can be taken or not together, so one of each is looked at,
+// however many there are.
 func (q *Queue) serveLine(ctx context.Context, workspace, team string) error {
-	list, err := q.o.Store.InLine(ctx, workspace, team, time.Now().Add(-servePatience), mostInLine)
+	list, err := q.o.Store.InLine(ctx, workspace, team, time.Now().Add(-servePatience))
 	if err != nil {
 		return err
 	}
-	asked := map[string]bool{}
 	for _, w := range list {
 		if w.Served || q.servedInVain(w) {
 			return nil
 		}
-		if w.Stuck || asked[string(w.Params)] {
+		if w.Stuck {
 			continue // it keeps its place, and does not keep the others from theirs
 		}
-		asked[string(w.Params)] = true
 		can, err := q.somebodyCan(ctx, w)
 		if err != nil {
 			return err
@@ -196,6 +195,25 @@ func (q *Queue) serveLine(ctx context.Context, workspace, team string) error {
 func (q *Queue) servedInVain(w store.Waiting) bool {
 	at, ok := q.served.Get(w.Workspace + " " + w.Subject)
 	return ok && !w.Stuck && time.Since(at) < serveAgain
+}
+
+// othersFirst tells whether one who has waited for the team since before the given time would be
+// given to somebody now.
+func (q *Queue) othersFirst(ctx context.Context, a store.Action, team string, since time.Time) (bool, error) {
+	list, err := q.o.Store.InLine(ctx, a.Workspace, team, time.Now().Add(-servePatience))
+	if err != nil {
+		return false, err
+	}
+	for _, w := range list {
+		failing := w.Stuck && w.Planned != 0 // else it is being put in line
+		if failing || w.Subject == a.Subject || !w.Since.Before(since) {
+			continue
+		}
+		if can, err := q.somebodyCan(ctx, w); can || err != nil {
+			return can, err
+		}
+	}
+	return false, nil
 }
 
 // somebodyCan tells whether the conversation would be given to somebody now. That the team was

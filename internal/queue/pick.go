@@ -56,7 +56,10 @@ func (t *try) pick(ctx context.Context, f actions.PickFacts) (actions.Picked, er
 		if picked.Choice, err = t.queue.choose(ctx, t.action, f, m); err != nil {
 			return actions.Picked{}, err
 		}
-		if picked.Behind = f.Wait && f.Since.IsZero() && m.Behind && picked.Admin != ""; picked.Behind {
+		if picked.Behind, err = t.isBehind(ctx, f, picked.Choice, m, since); err != nil {
+			return actions.Picked{}, err
+		}
+		if picked.Behind {
 			picked.Choice = picked.Withheld("others have waited longer")
 		}
 		recorded, err := t.recordPick(ctx, f, picked.Choice, m, now, since)
@@ -64,6 +67,14 @@ func (t *try) pick(ctx context.Context, f actions.PickFacts) (actions.Picked, er
 			return picked, err
 		}
 	}
+}
+
+// isBehind tells whether the conversation has to wait although somebody can be picked for it.
+func (t *try) isBehind(ctx context.Context, f actions.PickFacts, c routing.Choice, m store.PickMemory, since time.Time) (bool, error) {
+	if !f.Wait || !f.Since.IsZero() || !m.Behind || c.Admin == "" {
+		return false, nil
+	}
+	return t.queue.othersFirst(ctx, t.action, string(f.Team.ID), since)
 }
 
 // pickedBefore finds the pick of an earlier attempt. It counts while its teammate can take the

@@ -99,7 +99,7 @@ func New(o Options) *Queue {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	given, err := lru.New[string, gift](mostGiven)
-	served, err2 := lru.New[string, time.Time](mostInLine)
+	served, err2 := lru.New[string, time.Time](mostServed)
 	if err := errors.Join(err, err2); err != nil {
 		panic(err) // only for a size below 1
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +100,7 @@ func ends(t testing.TB, s *store.Store, a acting, state store.ActionState, attem
 
 func inLine(t testing.TB, s *store.Store) []store.Waiting {
 	t.Helper()
-	list, err := s.InLine(t.Context(), "ws", "team", start.Add(-time.Minute), 50)
+	list, err := s.InLine(t.Context(), "ws", "team", start.Add(-time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,6 +294,34 @@ func TestLine(t *testing.T) {
 		}
 	})
 
+	t.Run("the first of each way to pick comes, and whoever is stuck keeps nobody waiting", func(t *testing.T) {
+		s := open(t)
+		list := act(t, s, 5)
+		for i, way := range []string{`{"way":1}`, `{"way":1}`, `{"way":1}`, `{"way":2}`, `{"way":1}`} {
+			a := list[i]
+			w := &store.Wait{Action: a.action, Since: start.Add(time.Duration(i) * time.Second), Params: json.RawMessage(way)}
+			if i == 4 {
+				w.Holder = "ada"
+			}
+			if ok, err := s.RecordPick(t.Context(), a.claim, pickOf(a, ""), memory(t, s, a.action), w); err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			if i > 0 { // what asked for the first one's place is not done, so it is stuck
+				ends(t, s, a, store.StateDone, 1, store.LineLeft, start)
+			}
+		}
+		var names, want []string
+		for _, i := range []int{0, 1, 3, 4} {
+			want = append(want, list[i].action.Subject)
+		}
+		for _, w := range inLine(t, s) {
+			names = append(names, w.Subject)
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("next are %q, want %q", names, want)
+		}
+	})
+
 	t.Run("an action ends the waiting, in a run of its own", func(t *testing.T) {
 		s := open(t)
 		a := act(t, s, 1)[0]
@@ -325,7 +354,7 @@ func TestLine(t *testing.T) {
 		if w := inLine(t, s)[0]; !w.Served || w.Stuck {
 			t.Errorf("it is being served: %+v", w)
 		}
-		late, err := s.InLine(t.Context(), "ws", "team", start.Add(time.Second), 1)
+		late, err := s.InLine(t.Context(), "ws", "team", start.Add(time.Second))
 		if err != nil || late[0].Served || !late[0].Stuck {
 			t.Errorf("after long it is stuck: %+v, %v", late, err)
 		}

@@ -83,46 +83,49 @@ type Waiting struct {
 
 // Lines returns the first of each line: one conversation for each team for which some wait.
 func (s *Store) Lines(ctx context.Context) ([]Waiting, error) {
-	return s.waiting(ctx, time.Time{}, `
+	return s.waiting(ctx, `
 		WHERE NOT EXISTS (
 			SELECT 1 FROM waiting o WHERE o.workspace = w.workspace AND o.team = w.team
 			  AND (o.since < w.since OR (o.since = w.since AND o.subject < w.subject)))
-		ORDER BY w.since`)
+		ORDER BY since`, micros(time.Time{}))
 }
 
-// InLine returns up to n of those who wait for a team, who has waited longest first. An action
-// that was planned before patience is stuck.
-func (s *Store) InLine(ctx context.Context, workspace, team string, patience time.Time, n int) ([]Waiting, error) {
-	return s.waiting(ctx, patience, "WHERE w.workspace = $1 AND w.team = $2 ORDER BY w.since, w.subject "+limit(n), workspace, team)
+// InLine returns those who may be served next of all who wait for a team, who has waited longest
+// first: the first of those whose teammate is picked in the same way, and whoever is being served.
+// Whoever is stuck has no part in that, and the first of them is told of as well. An action that was
+// planned before patience is stuck.
+func (s *Store) InLine(ctx context.Context, workspace, team string, patience time.Time) ([]Waiting, error) {
+	return s.waiting(ctx, "WHERE workspace = $2 AND team = $3 AND (place = 1 OR served = 1) ORDER BY since, subject",
+		micros(patience), workspace, team)
 }
 
-func (s *Store) waiting(ctx context.Context, patience time.Time, where string, args ...any) (list []Waiting, err error) {
+// waiting reads places; the first argument is the patience.
+func (s *Store) waiting(ctx context.Context, where string, args ...any) (list []Waiting, err error) {
+	const undone = "('planned', 'attempting')"
 	rows, err := s.query(ctx, `
-		SELECT w.workspace, w.team, w.subject, w.since, w.holder, w.kind, w.params, w.planned,
-		       coalesce(p.state, ''), coalesce(p.attempts, 0), coalesce(p.planned_at, 0), coalesce(a.state, '')
-		FROM waiting w LEFT JOIN actions p ON p.id = w.planned LEFT JOIN actions a ON a.id = w.action `+where, args...)
+		SELECT workspace, team, subject, since, holder, kind, params, planned, served, stuck FROM (
+			SELECT q.*, row_number() OVER (PARTITION BY workspace, team, params, holder, stuck ORDER BY since, subject) AS place FROM (
+				SELECT w.*,
+				       CASE WHEN p.state IN `+undone+` AND p.attempts = 0 AND p.planned_at >= $1 THEN 1 ELSE 0 END AS served,
+				       CASE WHEN a.state IN `+undone+` OR (p.state IN `+undone+` AND (p.attempts > 0 OR p.planned_at < $1)) THEN 1 ELSE 0 END AS stuck
+				FROM waiting w LEFT JOIN actions p ON p.id = w.planned LEFT JOIN actions a ON a.id = w.action
+			) q
+		) w `+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	err = eachRow(rows, func(r *sql.Rows) error {
 		var w Waiting
 		var params string
-		var state, asked ActionState
-		var since, at int64
-		var attempts int
-		err := r.Scan(&w.Workspace, &w.Team, &w.Subject, &since, &w.Holder, &w.Kind, &params, &w.Planned, &state, &attempts, &at, &asked)
-		w.Since, w.Params = fromMicros(since), json.RawMessage(params)
-		prompt := attempts == 0 && at >= micros(patience)
-		w.Served = open(state) && prompt
-		w.Stuck = (open(state) && !prompt) || open(asked)
+		var since int64
+		var served, stuck int
+		err := r.Scan(&w.Workspace, &w.Team, &w.Subject, &since, &w.Holder, &w.Kind, &params, &w.Planned, &served, &stuck)
+		w.Since, w.Params, w.Served, w.Stuck = fromMicros(since), json.RawMessage(params), served == 1, stuck == 1
 		list = append(list, w)
 		return err
 	})
 	return list, err
 }
-
-// open tells whether an action in that state is still to be done.
-func open(s ActionState) bool { return s == StatePlanned || s == StateAttempting }
 
 var errNotInLine = errors.New("the conversation does not wait any more")
 
