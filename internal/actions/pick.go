@@ -1,8 +1,11 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,14 +45,17 @@ type PickFacts struct {
 	Since time.Time
 	// Holder is who has the conversation now; empty when nobody has or it was not read.
 	Holder string
+	// Served says why it need not wait any more; empty when it must, or never did.
+	Served string
 	Notes  []string
 }
 
 // Picked is what came of a pick.
 type Picked struct {
 	routing.Choice
-	// Again says that the pick is that of an earlier attempt.
+	// Again says that the pick is that of an earlier attempt, recorded at At.
 	Again bool
+	At    time.Time
 	// Behind says that the conversation waits only because others have waited longer.
 	Behind bool
 	// Gone says that it does not wait any more.
@@ -64,14 +70,17 @@ type pickParams struct {
 	Wait     bool          `json:"wait,omitempty"`
 	Prefer   bool          `json:"prefer_last,omitempty"`
 	// The rest is in the parameters of the actions that end the waiting only: when the conversation
-	// began to wait, in microseconds, and who had it then.
+	// began to wait, in microseconds, the team's id, and who had the conversation then.
 	Since  int64  `json:"since,omitempty"`
+	TeamID string `json:"team_id,omitempty"`
 	Holder string `json:"holder,omitempty"`
 }
 
 // Place is a place in a team's line, as the action knows it that is to end the waiting.
 type Place struct {
 	Since time.Time
+	// Team is the team's id: it may be renamed while conversations wait.
+	Team string
 	// Holder is who had the conversation when it began to wait, and could not be picked.
 	Holder string
 }
@@ -211,15 +220,14 @@ func (p *pickParams) words() string {
 // wait any more.
 func Assigns(kind string) bool { return kind == assign{}.Name() }
 
-// Waiting gives parameters of assign the place that the conversation has in the line of a team, known
-// by its id, because its name may change meanwhile; no place takes the place out again. Parameters
-// that do not pick are returned as they are.
-func Waiting(params json.RawMessage, team string, place Place) (json.RawMessage, error) {
+// Waiting gives parameters of assign the place that the conversation has in a line; no place takes
+// it out again. Parameters that do not pick are returned as they are.
+func Waiting(params json.RawMessage, place Place) (json.RawMessage, error) {
 	var p assignParams
 	if err := decodeParams("assign", params, &p); err != nil || p.Pick == nil {
 		return params, err
 	}
-	p.Team, p.Pick.Since, p.Pick.Holder = team, 0, place.Holder
+	p.Pick.Since, p.Pick.TeamID, p.Pick.Holder = 0, place.Team, place.Holder
 	if !place.Since.IsZero() {
 		p.Pick.Since = place.Since.UnixMicro()
 	}
@@ -236,12 +244,24 @@ func FactsOfPick(ctx context.Context, env *Env, params json.RawMessage, age time
 	if p.Pick == nil {
 		return PickFacts{}, errorf("the stored parameters of assign do not pick")
 	}
-	return gather(ctx, env, p, age)
+	f, err := gather(ctx, env, p, age)
+	f.Holder = p.Pick.Holder
+	f.leaveOut()
+	return f, err
+}
+
+// TeamGone tells whether a pick failed because there is no such team.
+func TeamGone(err error) bool {
+	missing, ok := errors.AsType[*intercom.NotFoundError](err)
+	return ok && missing.Kind == "team"
 }
 
 func gather(ctx context.Context, env *Env, p assignParams, age time.Duration) (PickFacts, error) {
 	ctx = intercom.WithPriority(ctx, intercom.PriorityRead)
-	team, crew, err := env.Directory.Crew(ctx, p.Team)
+	team, crew, err := env.Directory.Crew(ctx, cmp.Or(p.Pick.TeamID, p.Team))
+	if p.Pick.TeamID != "" && TeamGone(err) {
+		return PickFacts{}, fmt.Errorf("team %s, for which it waited, is gone: %w", short(p.Team, 80), err)
+	}
 	if err != nil {
 		return PickFacts{}, err
 	}
@@ -292,6 +312,15 @@ func (f *PickFacts) count(ctx context.Context, env *Env, age time.Duration) erro
 	return err
 }
 
+// leaveOut takes the conversation itself off the number of who has it: keeping it makes nobody busier.
+func (f *PickFacts) leaveOut() {
+	for i, one := range f.Crew {
+		if one.ID == f.Holder && one.Open > 0 {
+			f.Crew[i].Open--
+		}
+	}
+}
+
 // pickAge is how old a count of open conversations may be for a pick.
 const pickAge = time.Minute
 
@@ -302,27 +331,37 @@ func (assign) pick(ctx context.Context, env *Env, c Call, p assignParams) (Resul
 	}
 	t, err := resolve(ctx, env, "assign", c)
 	if err != nil {
-		return Result{}, err
+		return Result{}, p.Pick.keepPlace(err)
 	}
 	f, err := gather(ctx, env, p, pickAge)
 	if err != nil {
-		return Result{}, err
+		return Result{}, p.Pick.keepPlace(err)
 	}
-	inTeam, gone, err := t.look(ctx, env, p, &f)
-	if err != nil || gone != "" {
-		return Result{Detail: gone}, err
+	conv, err := t.look(ctx, env, p, &f)
+	if err != nil {
+		return Result{}, p.Pick.keepPlace(err)
 	}
 	picked, err := c.Pick(ctx, f)
-	if err != nil || picked.Gone {
-		return Result{Detail: "no longer waits for team " + f.Team.Name}, err
+	if err != nil {
+		return Result{}, err
+	}
+	if picked.Gone {
+		return Result{Detail: f.gone()}, nil
 	}
 	var r Result
+	if picked.Again {
+		if conv, err = t.earlier(ctx, env, c, &r, conv, picked.At); err != nil {
+			return Result{}, err
+		}
+	}
+	inTeam := conv != nil && conv.TeamAssigneeID == f.Team.ID
 	if !inTeam {
 		if err := t.assignTo(ctx, env, c, &r, "team", string(f.Team.ID)); err != nil {
 			return r, err
 		}
 	}
-	if picked.Admin != "" {
+	given := picked.Again && inTeam && string(conv.AdminAssigneeID) == picked.Admin
+	if picked.Admin != "" && !given {
 		if err := t.assignTo(ctx, env, c, &r, "admin", picked.Admin); err != nil {
 			return r, err
 		}
@@ -331,38 +370,78 @@ func (assign) pick(ctx context.Context, env *Env, c Call, p assignParams) (Resul
 	return r, nil
 }
 
+// keepPlace has an action that ends waiting tried again when Intercom refused to say something it
+// was asked before the pick. Others in line would be refused as well, and the refusal is no fault
+// of theirs: a dead letter for each would empty the line (I6).
+func (p *pickParams) keepPlace(err error) error {
+	refused, ok := errors.AsType[*intercom.Error](err)
+	if p.Since == 0 || !ok || refused.ErrorClass() != intercom.Permanent {
+		return err
+	}
+	return notYet{err}
+}
+
+// notYet is a refusal that is tried again.
+type notYet struct{ error }
+
+// ErrorClass is Retry.
+func (notYet) ErrorClass() intercom.Class { return intercom.Retry }
+
+// Unwrap is the refusal.
+func (n notYet) Unwrap() error { return n.error }
+
 // look reads the conversation where the pick needs it: to know who had it last, who has it in case
-// it will wait, and whether it still waits. gone says why it does not.
-func (t aim) look(ctx context.Context, env *Env, p assignParams, f *PickFacts) (inTeam bool, gone string, err error) {
+// it counts or will wait, and whether it still waits. It is nil where it was not read or is gone.
+func (t aim) look(ctx context.Context, env *Env, p assignParams, f *PickFacts) (*intercom.Conversation, error) {
 	if !f.Policy.PreferLast && !f.Policy.Counts() && !f.Wait && f.Since.IsZero() {
-		return false, "", nil
+		return nil, nil //nolint:nilnil // not read
 	}
 	conv, _, err := env.Client.Conversation(intercom.WithPriority(ctx, intercom.PriorityRead), t.conversation)
 	if err != nil {
 		if !f.Since.IsZero() && intercom.NotFound(err) {
-			return false, "no longer waits for team " + f.Team.Name + ": the conversation is gone", nil
+			f.Served = "the conversation is gone"
+			return nil, nil //nolint:nilnil // gone
 		}
-		return false, "", err
+		return nil, err
 	}
 	f.Last = lastAssignee(conv)
-	f.leaveOut(conv)
 	if !conv.AdminAssigneeID.Nobody() {
 		f.Holder = string(conv.AdminAssigneeID)
 	}
-	if why := f.served(conv, p.Pick.Holder); why != "" && !f.Since.IsZero() {
-		return false, "no longer waits for team " + f.Team.Name + ": " + why, nil
+	if conv.State != "closed" { // else it is one more of theirs when it is opened
+		f.leaveOut()
 	}
-	return conv.TeamAssigneeID == f.Team.ID, "", nil
+	if !f.Since.IsZero() {
+		f.Served = f.served(conv, p.Pick.Holder)
+	}
+	return conv, nil
 }
 
-// leaveOut takes the conversation itself from what its teammate has open: it is to be given to
-// somebody now, and must not be in its own way.
-func (f *PickFacts) leaveOut(conv *intercom.Conversation) {
-	for i := range f.Crew {
-		if one := &f.Crew[i]; conv.State == "open" && one.ID == string(conv.AdminAssigneeID) && one.Open > 0 {
-			one.Open--
+// gone says that the conversation does not wait any more, and why.
+func (f *PickFacts) gone() string {
+	gone := "no longer waits for team " + f.Team.Name
+	if f.Served != "" {
+		gone += ": " + f.Served
+	}
+	return gone
+}
+
+// earlier takes in what an attempt did whose answer was lost, after its pick was recorded: its parts
+// are ours as well (I9), and what it did needs no repetition.
+func (t aim) earlier(ctx context.Context, env *Env, c Call, r *Result, conv *intercom.Conversation, at time.Time) (*intercom.Conversation, error) {
+	if conv == nil {
+		var err error
+		if conv, _, err = env.Client.Conversation(intercom.WithPriority(ctx, intercom.PriorityRead), t.conversation); err != nil {
+			return nil, err
 		}
 	}
+	since := at.Add(env.Client.Skew() - rounding)
+	for _, part := range conv.Parts {
+		if part.ID != "" && isAssignment(part) && by(part, t.admin) && !part.CreatedAt.Before(since) && !owned(c, part) {
+			r.Parts = append(r.Parts, string(part.ID))
+		}
+	}
+	return conv, nil
 }
 
 // served says why a conversation need not wait for a teammate of the team; empty when it must. Who

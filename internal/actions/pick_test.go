@@ -27,6 +27,9 @@ func newDesk() *api {
 func chosen(id string, f *PickFacts) func(context.Context, PickFacts) (Picked, error) {
 	return func(_ context.Context, facts PickFacts) (Picked, error) {
 		*f = facts
+		if facts.Served != "" {
+			return Picked{Gone: true}, nil
+		}
 		p := Picked{Choice: routing.Pick(facts.Policy, facts.Crew, routing.Memory{Last: facts.Last})}
 		if id != p.Admin {
 			return p, fmt.Errorf("picked %q, the test wants %q", p.Admin, id)
@@ -42,7 +45,7 @@ func assignment(kind, id string) string {
 func TestPick_does_what_was_picked(t *testing.T) {
 	const read, count = "GET /conversations/77", `{"query":{"operator":"AND","value":[{"field":"admin_assignee_id","operator":"=","value":%d},` +
 		`{"field":"state","operator":"=","value":"open"}]},"pagination":{"per_page":1}}`
-	counts := []string{fmt.Sprintf("POST /conversations/search "+count, 10), fmt.Sprintf("POST /conversations/search "+count, 13), read}
+	counts := []string{fmt.Sprintf("POST /conversations/search "+count, 10), fmt.Sprintf("POST /conversations/search "+count, 13)}
 	team, ada := assignment("team", "4"), assignment("admin", "10")
 	with := func(fields string) string {
 		return `{"type":"conversation","id":"77",` + fields + `"conversation_parts":{"conversation_parts":[],"total_count":0}}`
@@ -54,21 +57,31 @@ func TestPick_does_what_was_picked(t *testing.T) {
 	}{
 		"round robin": {`{"order":"round_robin"}`, "", "10", []string{team, ada}, "assigned to Ada (round robin in Finance; skipped Ben: away, Cleo: no inbox seat)"},
 		"least busy": {
-			`{"order":"least_busy","capacity":3}`, "", "10", append(slices.Clone(counts), team, ada),
+			`{"order":"least_busy","capacity":3}`, with(""), "10", append(slices.Clone(counts), read, team, ada),
 			"assigned to Ada (least busy in Finance; skipped Ben: away, Cleo: no inbox seat)",
 		},
 		"nobody": {
-			`{"order":"round_robin","capacity":2}`, "", "", append(slices.Clone(counts), team),
+			`{"order":"round_robin","capacity":2}`, with(""), "", append(slices.Clone(counts), read, team),
 			"assigned to team Finance (skipped Ada: at capacity 2 of 2 open, Ben: away, Cleo: no inbox seat, Dan: at capacity 2 of 2 open)",
 		},
 		"nobody, and waits": {
-			`{"order":"round_robin","capacity":1,"wait":true}`, with(""), "", append(slices.Clone(counts), team),
+			`{"order":"round_robin","capacity":1,"wait":true}`, with(""), "", append(slices.Clone(counts), read, team),
 			"assigned to team Finance, and waits for a teammate (skipped Ada: at capacity 2 of 1 open, Ben: away, Cleo: no inbox seat, Dan: at capacity 2 of 1 open)",
 		},
 		"who has it": {
 			`{"order":"round_robin","prefer_last":true}`, with(`"team_assignee_id":4,"admin_assignee_id":13,`), "13",
 			[]string{read, assignment("admin", "13")},
 			"assigned to Dan (had it last, in Finance; skipped Ben: away, Cleo: no inbox seat)",
+		},
+		"it does not count against who has it": {
+			`{"order":"round_robin","capacity":2}`, with(`"state":"snoozed","team_assignee_id":4,"admin_assignee_id":13,`), "13",
+			append(slices.Clone(counts), read, assignment("admin", "13")),
+			"assigned to Dan (round robin in Finance; skipped Ada: at capacity 2 of 2 open, Ben: away, Cleo: no inbox seat)",
+		},
+		"closed, it is one more": {
+			`{"order":"round_robin","capacity":2}`, with(`"state":"closed","team_assignee_id":4,"admin_assignee_id":13,`), "",
+			append(slices.Clone(counts), read),
+			"assigned to team Finance (skipped Ada: at capacity 2 of 2 open, Ben: away, Cleo: no inbox seat, Dan: at capacity 2 of 2 open)",
 		},
 		"who had it": {
 			`{"order":"round_robin","prefer_last":true}`, `{"type":"conversation","id":"77","conversation_parts":{"conversation_parts":[
@@ -197,13 +210,12 @@ func TestPick_needs_a_record(t *testing.T) {
 }
 
 func TestWaiting_puts_the_time_into_the_parameters(t *testing.T) {
-	plain := json.RawMessage(`{"team":"7","pick":{"order":"round_robin","wait":true}}`)
-	named := json.RawMessage(`{"team":"Desk","pick":{"order":"round_robin","wait":true}}`)
-	waiting, err := Waiting(named, "7", Place{Since: time.UnixMicro(1234), Holder: "10"})
-	if err != nil || string(waiting) != `{"team":"7","pick":{"order":"round_robin","wait":true,"since":1234,"holder":"10"}}` {
+	plain := json.RawMessage(`{"team":"A","pick":{"order":"round_robin","wait":true}}`)
+	waiting, err := Waiting(plain, Place{Since: time.UnixMicro(1234), Team: "4", Holder: "10"})
+	if err != nil || string(waiting) != `{"team":"A","pick":{"order":"round_robin","wait":true,"since":1234,"team_id":"4","holder":"10"}}` {
 		t.Errorf("%s, %v", waiting, err)
 	}
-	if again, err := Waiting(waiting, "7", Place{}); err != nil || string(again) != string(plain) {
+	if again, err := Waiting(waiting, Place{}); err != nil || string(again) != string(plain) {
 		t.Errorf("%s, %v", again, err)
 	}
 }

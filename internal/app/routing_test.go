@@ -1,11 +1,15 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -560,6 +564,90 @@ func TestRouting_waits_although_somebody_away_has_it(t *testing.T) {
 	}
 }
 
+// answers stands between the app and the simulator, and changes what a path answers while on.
+type answers struct {
+	base   http.RoundTripper
+	on     atomic.Bool
+	path   string
+	change func(*http.Response, []byte) []byte
+}
+
+func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := a.base.RoundTrip(r)
+	if err != nil || !a.on.Load() || r.URL.Path != a.path {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	_ = resp.Body.Close()
+	body = a.change(resp, body)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Set("Content-Length", fmt.Sprint(len(body)))
+	return resp, nil
+}
+
+func forbidden(resp *http.Response, _ []byte) []byte {
+	resp.StatusCode = http.StatusForbidden
+	return []byte(`{"type":"error.list","errors":[{"code":"forbidden","message":"no"}]}`)
+}
+
+// TestRouting_I6_the_line_outlasts_refusals: what Intercom refuses in general is no fault of those
+// who wait, and a team keeps its line under another name. Only that of a deleted team ends.
+func TestRouting_I6_the_line_outlasts_refusals(t *testing.T) {
+	renamed := func(_ *http.Response, body []byte) []byte {
+		return bytes.ReplaceAll(body, []byte(`"Desk"`), []byte(`"Desk EU"`))
+	}
+	deleted := func(_ *http.Response, _ []byte) []byte { return []byte(`{"type":"team.list","teams":[]}`) }
+	for name, tt := range map[string]struct {
+		path   string
+		change func(*http.Response, []byte) []byte
+		during string // who has them while it lasts, with Ada back
+		loudly bool
+		has    string
+		state  store.ActionState
+	}{
+		"the team is renamed":         {"/teams", renamed, "Ada Ada Ada", false, "Ada Ada Ada", store.StateDone},
+		"teams cannot be read":        {"/teams", forbidden, "- - -", true, "Ada Ada Ada", store.StateDone},
+		"teammates cannot be read":    {"/admins", forbidden, "- - -", true, "Ada Ada Ada", store.StateDone},
+		"the team is deleted":         {"/teams", deleted, "- - -", false, "- - -", store.StateDead},
+		"conversations are forbidden": {"/conversations/", forbidden, "- - -", false, "Ada Ada Ada", store.StateDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &answers{path: tt.path, change: tt.change}
+			atDeskWith(t, deskRules("pick: round_robin, otherwise: wait"), simulator.Options{}, func(w *world) {
+				a.base, w.options.HTTP.Transport = w.options.HTTP.Transport, a
+			}, func(d *desk) {
+				d.allGo()
+				ids := []string{d.writes(), d.writes(), d.writes()}
+				if tt.path == "/conversations/" {
+					a.path += ids[0]
+					tt.during = "- Ada Ada"
+				}
+				a.on.Store(true)
+				d.away(d.ada, false)
+				time.Sleep(12 * time.Minute)
+				d.want("while it lasts", d.has(ids...), tt.during)
+				if loudly := d.logged("cannot look who has time") > 0; loudly != tt.loudly {
+					t.Errorf("an error was logged: %v, want %v", loudly, tt.loudly)
+				}
+				a.on.Store(false)
+				time.Sleep(20 * time.Minute)
+				d.want("then", d.has(ids...), tt.has)
+				for _, id := range ids {
+					if list := d.actions("conversation/" + id); len(list) != 2 || list[1].State != tt.state {
+						t.Errorf("conversation %s has %d actions, the last is %s: %s", id, len(list), list[len(list)-1].State, d.detail(id))
+					}
+				}
+				if n := d.inLine(); n != 0 {
+					t.Errorf("%d still wait", n)
+				}
+			})
+		})
+	}
+}
+
 // Who may have more open conversations is not kept waiting by those in line before them who cannot
 // be served, however many those are.
 func TestRouting_wait_is_no_matter_of_how_many_are_before(t *testing.T) {
@@ -597,4 +685,85 @@ rules:
 			t.Errorf("%d wait, want 60", n)
 		}
 	})
+}
+
+// The conversation that is to be given to somebody is not one too many of theirs.
+func TestRouting_does_not_count_the_conversation_itself(t *testing.T) {
+	for _, how := range []string{"pick: least_busy, capacity: 1, prefer: last_assignee", "pick: round_robin, capacity: 1, otherwise: wait, prefer: last_assignee"} {
+		atDeskWith(t, deskOfReplies(how), simulator.Options{}, func(*world) {}, func(d *desk) {
+			a := d.writes()
+			d.want("first", d.has(a), "Ada")
+			for range 2 {
+				time.Sleep(3 * time.Minute)
+				must(t)(d.sim.CustomerReplies(a, "More"))
+				d.settle(time.Minute)
+				d.want("after a reply", d.has(a), "Ada")
+				d.want("detail", d.detail(a), "assigned to Ada (had it last, in Desk)")
+			}
+			// Another one is: she has as many as she may have without it.
+			b := must(t)(d.sim.CustomerStarts(d.customer(), "not for us"))
+			must(t)(d.sim.AdminAssigns(b, d.ada, d.ada))
+			time.Sleep(3 * time.Minute)
+			must(t)(d.sim.CustomerReplies(a, "And more"))
+			d.settle(time.Minute)
+			d.want("with another one", d.has(a), "Ben")
+		})
+	}
+}
+
+// Who comes back finds what they had and what waited meanwhile: it stays with them, although it
+// fills their capacity.
+func TestRouting_wait_ends_when_who_has_it_comes_back(t *testing.T) {
+	atDeskWith(t, deskOfReplies("pick: round_robin, capacity: 1, otherwise: wait"), simulator.Options{}, func(*world) {}, func(d *desk) {
+		a := d.writes()
+		d.allGo()
+		must(t)(d.sim.CustomerReplies(a, "Anybody?"))
+		d.settle(time.Minute)
+		if n := d.inLine(); n != 1 {
+			t.Fatalf("%d wait, want 1", n)
+		}
+		time.Sleep(3 * time.Minute)
+		d.goes(d.ada, false)
+		time.Sleep(time.Minute)
+		d.want("then", d.has(a), "Ada")
+		if n := d.inLine(); n != 0 {
+			t.Errorf("%d still wait", n)
+		}
+	})
+}
+
+// TestRouting_I9_a_lost_answer_is_made_up_for: the second attempt finds what the first did, says
+// that, and knows the parts as ours.
+func TestRouting_I9_a_lost_answer_is_made_up_for(t *testing.T) {
+	for name, how := range map[string]string{"at once": "pick: round_robin", "after waiting": "pick: round_robin, otherwise: wait"} {
+		t.Run(name, func(t *testing.T) {
+			fault := simulator.Fault{Kind: simulator.FailAfter, Status: 500, Endpoint: "POST /conversations/{id}/parts"}
+			atDesk(t, how, simulator.Options{}, func(d *desk) {
+				var id string
+				if name == "at once" {
+					d.sim.FaultNext(fault)
+					id = must(t)(d.sim.CustomerStarts(d.customer(), "Hello"))
+				} else {
+					d.allGo()
+					id = d.writes()
+					d.sim.FaultNext(fault)
+					d.away(d.ada, false)
+				}
+				time.Sleep(5 * time.Minute)
+				d.want("then", d.has(id), "Ada")
+				if got := d.detail(id); !strings.HasPrefix(got, "assigned to Ada (") || !strings.Contains(got, "as picked before") {
+					t.Errorf("detail %q", got)
+				}
+				conv, _ := d.sim.Conversation(id)
+				for _, part := range conv.Parts {
+					if !strings.Contains(part.Type, "assign") {
+						continue
+					}
+					if own, err := d.app.Store().OwnPart(context.Background(), "demo1234", part.ID); err != nil || !own {
+						t.Errorf("part %s, %s, is not known as ours (%v)", part.ID, part.Type, err)
+					}
+				}
+			})
+		})
+	}
 }

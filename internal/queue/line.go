@@ -3,8 +3,8 @@ package queue
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -133,7 +133,11 @@ func (q *Queue) watchLines(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if err := q.serveLines(ctx); err != nil && ctx.Err() == nil {
-			q.log.WarnContext(ctx, "cannot look who has time for the conversations that wait; trying again", "err", err)
+			level := slog.LevelWarn
+			if intercom.ClassOf(err) == intercom.Permanent {
+				level = slog.LevelError // somebody has to do something about it
+			}
+			q.log.Log(ctx, level, "cannot look who has time for the conversations that wait; they keep their places, trying again", "err", err)
 		}
 		select {
 		case <-q.freed:
@@ -217,19 +221,18 @@ func (q *Queue) othersFirst(ctx context.Context, a store.Action, team string, si
 }
 
 // somebodyCan tells whether the conversation would be given to somebody now. That the team was
-// deleted is for the action to say. Anything else that Intercom refuses keeps the line as it is (I6):
-// a permission that is given back must find everybody in their place.
+// deleted is for the action to say; whatever else Intercom refuses lets nobody out of the line.
 func (q *Queue) somebodyCan(ctx context.Context, w store.Waiting) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.o.Patience)
 	defer cancel()
 	a := store.Action{Workspace: w.Workspace, Subject: w.Subject}
-	f, err := actions.FactsOfPick(ctx, q.o.Env, w.Params, lineAge)
-	if intercom.ClassOf(err) == intercom.Permanent {
-		if _, gone := errors.AsType[*intercom.NotFoundError](err); gone {
-			return true, nil
-		}
-		q.log.ErrorContext(ctx, "conversations wait for a team, and Intercom refuses to say who has time", "team", w.Team, "err", err)
-		return false, nil
+	params, err := placed(w)
+	if err != nil {
+		return false, err
+	}
+	f, err := actions.FactsOfPick(ctx, q.o.Env, params, lineAge)
+	if actions.TeamGone(err) {
+		return true, nil
 	}
 	if err != nil {
 		return false, err
@@ -242,8 +245,13 @@ func (q *Queue) somebodyCan(ctx context.Context, w store.Waiting) (bool, error) 
 	return c.Admin != "", err
 }
 
+// placed are the parameters of the action that is to end the waiting.
+func placed(w store.Waiting) (json.RawMessage, error) {
+	return actions.Waiting(w.Params, actions.Place{Since: w.Since, Team: w.Team, Holder: w.Holder})
+}
+
 func (q *Queue) serve(ctx context.Context, w store.Waiting) error {
-	params, err := actions.Waiting(w.Params, w.Team, actions.Place{Since: w.Since, Holder: w.Holder})
+	params, err := placed(w)
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,14 @@ type pickRecord struct {
 // pick decides who gets the action's conversation.
 func (t *try) pick(ctx context.Context, f actions.PickFacts) (actions.Picked, error) {
 	before, picked, err := t.pickedBefore(ctx, &f)
-	if err != nil || picked.Again {
+	if err != nil {
 		return picked, err
+	}
+	if f.Served != "" && (!picked.Again || picked.Admin != f.Holder) {
+		return actions.Picked{Gone: true}, nil
+	}
+	if picked.Again {
+		return picked, nil
 	}
 	for {
 		now, since := time.Now(), f.Since
@@ -78,7 +84,8 @@ func (t *try) isBehind(ctx context.Context, f actions.PickFacts, c routing.Choic
 }
 
 // pickedBefore finds the pick of an earlier attempt. It counts while its teammate can take the
-// conversation; their capacity does not matter, since this conversation is one of theirs already.
+// conversation, or has it: then only the answer was lost. Their capacity does not matter, since this
+// conversation is one of theirs already.
 func (t *try) pickedBefore(ctx context.Context, f *actions.PickFacts) (before bool, picked actions.Picked, err error) {
 	p, before, err := t.queue.o.Store.PickOf(ctx, t.action.ID)
 	if err != nil || !before || p.Admin == "" || p.Team != string(f.Team.ID) {
@@ -94,8 +101,8 @@ func (t *try) pickedBefore(ctx context.Context, f *actions.PickFacts) (before bo
 			why = routing.SkippedFor(routing.Policy{TakeAway: f.Policy.TakeAway}, one)
 		}
 	}
-	if why == "" {
-		return before, actions.Picked{Choice: r.Choice, Again: true}, nil
+	if why == "" || p.Admin == f.Holder {
+		return before, actions.Picked{Choice: r.Choice, Again: true, At: p.At}, nil
 	}
 	f.Notes = append(f.Notes, "picked anew, because "+r.Name+" was picked before: "+why)
 	return before, picked, nil
@@ -130,7 +137,7 @@ func (t *try) recordPick(ctx context.Context, f actions.PickFacts, c routing.Cho
 	switch {
 	case c.Admin != "":
 	case f.Wait:
-		params, err := actions.Waiting(t.action.Params, string(f.Team.ID), actions.Place{})
+		params, err := actions.Waiting(t.action.Params, actions.Place{})
 		if err != nil {
 			return false, err
 		}
