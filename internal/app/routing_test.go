@@ -309,7 +309,6 @@ func TestRouting_wait_serves_who_waited_longest(t *testing.T) {
 		must(t)(d.sim.AdminSnoozes(ids[2], d.cleo, time.Now().Add(100*time.Hour)))
 		d.settle(5 * time.Minute)
 		d.want("after a restart, when Cleo snoozes one", d.has(ids...), "Ada Ben Cleo Ben - Ada Cleo -")
-		d.want("detail", d.detail(ids[4]), "no longer waits for team Desk: it was closed")
 		d.want("detail", d.detail(ids[5]), "no longer waits for team Desk: it has a teammate")
 		if c, _ := d.sim.Conversation(ids[4]); c.State != simulator.StateClosed {
 			t.Error("the closed one was opened")
@@ -766,4 +765,36 @@ func TestRouting_I9_a_lost_answer_is_made_up_for(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRouting_I10_closed_ones_leave_the_line: a turn that never comes does not keep their events.
+func TestRouting_I10_closed_ones_leave_the_line(t *testing.T) {
+	atDesk(t, "pick: round_robin, otherwise: wait", simulator.Options{}, func(d *desk) {
+		d.allGo()
+		open := d.writes()
+		for range 4 {
+			must(t)(d.sim.AdminCloses(d.writes(), d.ada, "Bye"))
+			d.settle(time.Minute)
+		}
+		if n := d.inLine(); n != 1 {
+			t.Errorf("%d wait, want the one that is open", n)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err := d.app.Store().Prune(context.Background(), time.Now().Add(-5*time.Minute), 10000); err != nil {
+			t.Fatal(err)
+		}
+		for seq := int64(1); seq < 30; seq++ {
+			of, err := d.app.Store().ActionsOf(context.Background(), seq)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range of {
+				if a.Subject != "conversation/"+open {
+					t.Errorf("event %d of %s is kept", seq, a.Subject)
+				}
+			}
+		}
+		d.goes(d.ben, false)
+		d.want("the open one", d.has(open), "Ben")
+	})
 }

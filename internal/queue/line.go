@@ -48,6 +48,9 @@ func (q *Queue) Freed() {
 
 // Seen takes in what an event says about who has time.
 func (q *Queue) Seen(ev event.Event) {
+	if q.waiting.Load() && (ev.Topic == "conversation.admin.closed" || ev.Topic == "conversation.deleted") {
+		q.seenEnd(ev)
+	}
 	switch ev.Topic {
 	case "admin.away_mode_updated", "admin.added_to_workspace", "admin.removed_from_workspace":
 		q.o.Env.Directory.AdminsChanged()
@@ -59,6 +62,24 @@ func (q *Queue) Seen(ev event.Event) {
 		}
 	}
 }
+
+// seenEnd takes a conversation out of the line that was closed or deleted: its turn may never come,
+// and its events are kept for as long as it waits (I10). What fails here is found when its turn comes.
+func (q *Queue) seenEnd(ev event.Event) {
+	ctx, cancel := context.WithTimeout(context.Background(), endPatience)
+	defer cancel()
+	// Intercom's times are whole seconds. One that was opened again and waits since stays.
+	left, err := q.o.Store.LeaveLine(ctx, ev.Workspace, ev.Subject, ev.CreatedAt.Add(time.Second))
+	switch {
+	case err != nil:
+		q.log.Warn("cannot take a conversation out of the line; it leaves when its turn comes", "subject", ev.Subject, "err", err)
+	case left:
+		q.log.Info("a conversation does not wait any more", "subject", ev.Subject, "why", ev.Topic)
+	}
+}
+
+// endPatience bounds how long an event is held up by that.
+const endPatience = 5 * time.Second
 
 // seenConversation takes in that a teammate may have another number of open conversations now.
 func (q *Queue) seenConversation(ev event.Event) {

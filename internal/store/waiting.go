@@ -11,7 +11,7 @@ import (
 
 // Conversations for which a team has nobody at the moment wait in the team's line, oldest first.
 // A place in it lasts over restarts. It ends when somebody is picked, when another assignment of
-// ours is done, or when the action that was to end it finds that there is nothing to do any more.
+// ours is done, when the conversation is closed or deleted, or when the action that was to end it finds that there is nothing to do any more.
 
 // Wait is a place in a team's line.
 type Wait struct {
@@ -35,6 +35,23 @@ func (t *tx) wait(p Pick, w Wait) error {
 		p.Workspace, p.Subject, p.Team, micros(w.Since), w.Action.ID, w.Action.Seq, w.Action.Rule, w.Action.Run,
 		w.Action.Kind, string(w.Params), w.Action.Admin, micros(w.Action.ReceivedAt), w.Holder)
 	return err
+}
+
+// LeaveLine ends the waiting of a conversation that is closed or gone since then. It stays if an
+// action of its is about to be performed: that sees for itself. left tells whether it waited.
+func (s *Store) LeaveLine(ctx context.Context, workspace, subject string, then time.Time) (left bool, err error) {
+	err = s.writer.do(ctx, func(t *tx) error {
+		n, err := t.exec(`
+			DELETE FROM waiting WHERE workspace = $1 AND subject = $2 AND since <= $3 AND NOT EXISTS (
+				SELECT 1 FROM actions a WHERE a.id IN (waiting.action, waiting.planned) AND a.state IN ('planned', 'attempting'))`,
+			workspace, subject, micros(then))
+		left = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("end the waiting of a conversation: %w", err)
+	}
+	return left, nil
 }
 
 // Line is what the end of an action means for the place of its conversation in a line.
