@@ -167,6 +167,7 @@ func TestEvaluate_results(t *testing.T) {
 		`search: { open: true }; if: conversation.state == "open" and event.topic == "switchboard.schedule" and event.from == nil`: "ran",
 		`search: { open: true }; if: item.id == "77" and contact.id == "c1" and rule.name == "stale"`:                              "ran",
 		`search: { open: true }; if: conversation.state == "closed"`:                                                               "did_not_match",
+
 		`search: { open: true }; state: off`:         "held_back by off",
 		`search: { open: true }; state: shadow`:      "held_back by shadow",
 		`search: { open: true }; once: conversation`: "ran",
