@@ -204,7 +204,7 @@ func (s *Sweeps) take(ctx context.Context, workspace string, rs *rules.Ruleset, 
 			continue
 		}
 		s.drop(ctx, row)
-		w.row = store.Sweep{Workspace: workspace, Rule: r.Rule, Schedule: r.Every, Search: r.Search, NextAt: r.Next(now)}
+		w.row = store.Sweep{Workspace: workspace, Rule: r.Rule, Schedule: r.Every, Search: r.Search, NextAt: r.Next(now), Version: row.Version}
 		if err := s.o.Store.SaveSweep(ctx, &w.row); err != nil {
 			return err
 		}
@@ -301,7 +301,7 @@ func (s *Sweeps) begin(ctx context.Context, w *sweeping, due, now time.Time) err
 	w.retryAt, w.tries, w.skipped = time.Time{}, 0, 0
 	query, ok, err := w.rule.Query(now)
 	w.row = store.Sweep{
-		Workspace: w.row.Workspace, Rule: w.row.Rule, Schedule: w.row.Schedule, Search: w.row.Search, NextAt: w.row.NextAt,
+		Workspace: w.row.Workspace, Rule: w.row.Rule, Schedule: w.row.Schedule, Search: w.row.Search, NextAt: w.row.NextAt, Version: w.row.Version,
 		Running: ok && err == nil, DueAt: due, BegunAt: now, Query: query, Pass: 1,
 	}
 	if err := s.o.Store.SaveSweep(ctx, &w.row); err != nil {

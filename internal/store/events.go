@@ -85,10 +85,6 @@ func (t *tx) insertSegment(puts []*put) (id int64, err error) {
 	return id, err
 }
 
-// mostFiled is how many events are filed in one transaction, if there are as many: intake
-// waits meanwhile.
-const mostFiled = 16
-
 // filing is what came of filing arrivals.
 type filing struct {
 	repeated int     // events that were there already
@@ -106,7 +102,7 @@ func (s *Store) report(ctx context.Context, f filing) {
 // file gives the events of the oldest arrivals their rows, and notes that their subjects have
 // work. An event that has a row already came twice and is dropped (I2).
 func (t *tx) file(now time.Time) (f filing, err error) {
-	for filed := 0; filed < mostFiled; {
+	for filed := 0; filed < t.dialect.mostFiled; {
 		var id int64
 		var data []byte
 		ok, err := t.queryRow(`
@@ -342,7 +338,10 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error)
 			}
 		}
 		// Give the pages back to the file system, or the file would stay as large as it ever was.
-		_, err := t.exec("PRAGMA incremental_vacuum(1000)")
+		if t.dialect.vacuum == "" {
+			return nil
+		}
+		_, err := t.exec(t.dialect.vacuum)
 		return err
 	})
 	if err != nil {
@@ -372,7 +371,7 @@ func (t *tx) shrinkSegment(id int64) error {
 		return err
 	}
 	var data []byte
-	if _, err := t.queryRow("SELECT data FROM segments WHERE id = $1", []any{id}, &data); err != nil {
+	if _, err := t.queryRow("SELECT data FROM segments WHERE id = $1 FOR UPDATE", []any{id}, &data); err != nil {
 		return err
 	}
 	events, err := decodeSegment(data)

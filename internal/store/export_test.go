@@ -94,8 +94,15 @@ func MakeFirstVersion(ctx context.Context, path, workspace, rule, key string) er
 	if err != nil {
 		return err
 	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
 	first := fstest.MapFS{"m/0001_start.sql": {Data: text}}
-	if err := migrate(ctx, db, first, "m", slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := migrate(ctx, conn, first, "m", slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	if err := conn.Close(); err != nil {
 		return err
 	}
 	if _, err := db.ExecContext(ctx, "INSERT INTO remembered (workspace, rule, key, seq, at) VALUES ($1, $2, $3, 1, 1)", workspace, rule, key); err != nil {

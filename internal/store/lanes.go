@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"time"
 )
@@ -42,19 +41,19 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 	err := s.writer.do(ctx, func(t *tx) (err error) {
 		claims = nil
 		if lane == LaneEvents {
-			if filed, err = t.file(now); err != nil {
-				return err
-			}
-			if err := t.ripen(now); err != nil {
+			if filed, err = t.takeIn(now); err != nil {
 				return err
 			}
 		}
 		fence := s.nextFence()
+		// The list is made first, by itself: PostgreSQL may otherwise ask for it again for every row,
+		// and get others each time.
 		return t.query(`
-			UPDATE lanes SET fence = $1, visible_at = $2, dirty = 0
-			WHERE (lane, workspace, subject) IN (
+			WITH due AS MATERIALIZED (
 				SELECT lane, workspace, subject FROM lanes
-				WHERE `+lane.is()+` AND visible_at <= $3 ORDER BY visible_at `+limit(min(n, mostClaims))+`)
+				WHERE `+lane.is()+` AND visible_at <= $3 ORDER BY visible_at `+limit(min(n, t.dialect.mostClaims))+` FOR UPDATE SKIP LOCKED)
+			UPDATE lanes SET fence = $1, visible_at = $2, dirty = 0
+			WHERE (lane, workspace, subject) IN (SELECT lane, workspace, subject FROM due)
 			RETURNING workspace, subject`,
 			[]any{fence, micros(now.Add(lease)), micros(now)},
 			func(r *sql.Rows) error {
@@ -71,22 +70,23 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 	return claims, nil
 }
 
-// mostClaims is how many subjects are claimed at once at the most: intake waits meanwhile.
-const mostClaims = 8
+// takeIn files what has arrived and ripens what came due. One replica does it at a time: the order in
+// which events get their numbers is the order in which they are committed, and whoever works on a
+// subject has seen all that come before (I3).
+func (t *tx) takeIn(now time.Time) (filing, error) {
+	if ours, err := t.queryRow("SELECT 1 FROM locks WHERE name = 'filing' FOR UPDATE SKIP LOCKED", nil, new(int)); err != nil || !ours {
+		return filing{}, err
+	}
+	filed, err := t.file(now)
+	if err != nil {
+		return filing{}, err
+	}
+	return filed, t.ripen(now)
+}
 
 // limit is the clause for at most n rows. The number stands in the text: SQLite prepares a
 // statement anew each time that a parameter decides over its limit.
 func limit(n int) string { return "LIMIT " + strconv.Itoa(n) }
-
-// nextFence gives a number that no other claim has: a random start for each process, then
-// counting. Equality is all that is asked of a fence, so rows of idle subjects can be deleted
-// without losing count.
-func (s *Store) nextFence() int64 {
-	if s.fence.Load() == 0 {
-		s.fence.CompareAndSwap(0, rand.Int64N(1<<62))
-	}
-	return s.fence.Add(1)
-}
 
 // Renew holds the claim until the given time, or tells with ErrLost that it is gone.
 func (s *Store) Renew(ctx context.Context, c Claim, until time.Time) error {
@@ -172,7 +172,8 @@ func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool,
 
 // held is the condition that the claim still holds; its four values follow with heldArgs. It
 // goes into the WHERE of every write under a claim.
-const held = ` EXISTS (SELECT 1 FROM lanes WHERE lane = $1 AND workspace = $2 AND subject = $3 AND fence = $4)`
+// The row is locked until the write is committed: nobody takes the claim over in between.
+const held = ` EXISTS (SELECT 1 FROM lanes WHERE lane = $1 AND workspace = $2 AND subject = $3 AND fence = $4 FOR UPDATE)`
 
 func (c Claim) heldArgs(more ...any) []any {
 	return append([]any{int(c.Lane), c.Workspace, c.Subject, c.Fence}, more...)

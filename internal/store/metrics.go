@@ -70,9 +70,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v)
 	}
 	send(descEventsWaiting, float64(st.EventsWaiting))
-	send(descOldestEvent, age(st.OldestEvent))
+	send(descOldestEvent, c.store.age(st.OldestEvent))
 	send(descActionsWaiting, float64(st.ActionsWaiting))
-	send(descOldestAction, age(st.OldestAction))
+	send(descOldestAction, c.store.age(st.OldestAction))
 	send(descDoubt, float64(st.Attempting))
 	send(descDead, float64(st.Dead))
 	send(descParked, float64(st.Parked))
@@ -80,9 +80,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	send(descInLine, float64(st.InLine))
 }
 
-func age(t time.Time) float64 {
+func (s *Store) age(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
 	}
-	return max(time.Since(t).Seconds(), 0)
+	return max(s.Now().Sub(t).Seconds(), 0)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchboard/internal/store"
+	"switchboard/internal/store/storetest"
 )
 
 // run stores a decision on a new event of the subject whose rule "r" ran with the quotas.
@@ -175,6 +176,7 @@ func TestRemembered(t *testing.T) {
 
 // I2: what ran once before the schema knew of windows does not run again after an upgrade.
 func TestI2_once_survives_the_upgrade_to_windows(t *testing.T) {
+	storetest.OnlySQLite(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	if err := store.MakeFirstVersion(t.Context(), path, "ws", "r", "once/conversation/1"); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -37,7 +36,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), unlock())
 	}
 	_ = f.Close()
-	s := newStore(path, unlock, o)
+	s := newStore(path, unlock, &sqliteDialect, o)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, unlock())
@@ -56,7 +55,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	if err := migrate(ctx, db, sqliteMigrations, "migrations/sqlite", o.Logger); err != nil {
+	if s.schema, err = migrateSQLite(ctx, db, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
 	if err := releaseAll(ctx, db); err != nil {
@@ -72,10 +71,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if err := s.remember(ctx); err != nil {
 		return nil, errors.Join(err, s.read.Close(), db.Close())
 	}
-	s.writer, err = newWriter(db, s.metrics, o)
-	if err != nil {
-		return nil, errors.Join(err, s.read.Close(), db.Close())
-	}
+	s.writer = newWriter(db, s.dialect, 0, s.metrics, o)
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{s}); err != nil {
 			return nil, errors.Join(err, s.writer.close(), s.read.Close())
@@ -121,47 +117,13 @@ func lockFile(path string) (unlock func() error, err error) {
 	return lock.Unlock, nil
 }
 
-// migrate brings the schema up to date. Each migration and the note that it was made commit
-// together. A database that is newer than this program is refused: guessing would lose data.
-func migrate(ctx context.Context, db *sql.DB, files fs.FS, dir string, log interface{ Info(string, ...any) }) error {
-	const table = "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL PRIMARY KEY)"
-	if _, err := db.ExecContext(ctx, table); err != nil {
-		return fmt.Errorf("prepare migrations: %w", err)
-	}
-	var have int
-	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM schema_migrations").Scan(&have); err != nil {
-		return fmt.Errorf("read the schema version: %w", err)
-	}
-	entries, err := fs.ReadDir(files, dir)
+func migrateSQLite(ctx context.Context, db *sql.DB, o Options) (version int, err error) {
+	conn, err := db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return 0, err
 	}
-	if have > len(entries) {
-		return fmt.Errorf("its schema is version %d and this program knows %d: run a newer switchboard", have, len(entries))
-	}
-	for i, e := range entries[have:] {
-		version := have + i + 1
-		text, err := fs.ReadFile(files, dir+"/"+e.Name())
-		if err != nil {
-			return fmt.Errorf("read migration %s: %w", e.Name(), err)
-		}
-		t, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return fmt.Errorf("migration %s: %w", e.Name(), err)
-		}
-		_, err = t.ExecContext(ctx, string(text))
-		if err == nil {
-			_, err = t.ExecContext(ctx, "INSERT INTO schema_migrations (version) VALUES ($1)", version)
-		}
-		if err == nil {
-			err = t.Commit()
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("migration %s: %w", e.Name(), err), t.Rollback())
-		}
-		log.Info("database schema brought up to date", "version", version)
-	}
-	return nil
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return migrate(ctx, conn, sqliteMigrations, "migrations/sqlite", o.Logger)
 }
 
 func isDir(path string) bool {

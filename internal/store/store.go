@@ -57,12 +57,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/internal/event"
@@ -88,6 +89,11 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the store's metrics; nil takes none.
 	Registerer prometheus.Registerer
+	// Clock takes the place of the clock that everybody goes by: the database's, or this machine's
+	// when nobody shares the database. Tests set it.
+	Clock func() time.Time
+	// Dial takes the place of net.Dialer.DialContext for connections to PostgreSQL, if set.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// SingleCommits switches group commit off: every write is a transaction of its own. It
 	// exists so that a benchmark can show what group commit is worth.
 	SingleCommits bool
@@ -97,10 +103,14 @@ type Options struct {
 type Store struct {
 	log     *slog.Logger
 	path    string
+	dialect *dialect
+	clock   *clock
+	schema  int // the version that this program knows
 	read    *sql.DB
+	care    *sql.DB  // for signs of life; nil when nobody shares the database
 	reads   sync.Map // query to *sql.Stmt: parsing a query costs more than running it
 	writer  *writer
-	fence   atomic.Int64
+	member  member
 	unlock  func() error
 	metrics *metrics
 
@@ -117,16 +127,23 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
-	return openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"), o)
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return openSQLite(ctx, path, o)
+	}
+	return openPostgres(ctx, url, o)
 }
 
-func newStore(path string, unlock func() error, o Options) *Store {
+func newStore(path string, unlock func() error, d *dialect, o Options) *Store {
 	recent, err := lru.New[eventKey, struct{}](mostRecent)
 	segments, err2 := lru.New[int64, []event.Event](mostSegments)
 	if err := errors.Join(err, err2); err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &Store{log: o.Logger, path: path, unlock: unlock, metrics: newMetrics(o.Registerer), recent: recent, segments: segments}
+	return &Store{
+		member: member{stranger: newReplicaID()},
+		log:    o.Logger, path: path, dialect: d, clock: &clock{now: o.Clock}, unlock: unlock,
+		metrics: newMetrics(o.Registerer), recent: recent, segments: segments,
+	}
 }
 
 // mostSegments is how many segments stay in memory, which is 8 MB at the very most: larger ones
@@ -143,18 +160,33 @@ func CheckURL(url string) error {
 		return nil
 	case scheme == "sqlite":
 		return errors.New("database sqlite: names no file: write sqlite:switchboard.db")
+	case scheme == "postgres" || scheme == "postgresql":
+		if _, err := pgx.ParseConfig(url); err != nil {
+			return fmt.Errorf("database: %w", err) // pgx keeps passwords out of it
+		}
+		return nil
 	}
 	// The whole value may hold a password, so only the scheme is repeated.
-	return fmt.Errorf("database scheme %q is not supported: write sqlite:FILE", scheme)
+	return fmt.Errorf("database scheme %q is not supported: write sqlite:FILE or postgres://USER@HOST/NAME", scheme)
 }
 
 // Close waits for writes in flight and closes the database. Later calls fail with ErrClosed.
 func (s *Store) Close() error {
-	return errors.Join(s.writer.close(), s.read.Close(), s.unlock())
+	err := errors.Join(s.writer.close(), s.read.Close(), s.unlock())
+	if s.care != nil {
+		err = errors.Join(err, s.care.Close())
+	}
+	return err
 }
 
-// Path is the file the state is kept in.
+// Path is the file the state is kept in, or the server and the name of the database.
 func (s *Store) Path() string { return s.path }
+
+// Shared tells whether other replicas may work on the same database.
+func (s *Store) Shared() bool { return s.dialect == &postgresDialect }
+
+// Now is the time by the clock that everybody goes by who shares the database.
+func (s *Store) Now() time.Time { return s.clock.Now() }
 
 // Ping tells whether the store can read and write, by doing both.
 func (s *Store) Ping(ctx context.Context) error {
@@ -162,29 +194,38 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	return s.writer.do(ctx, func(t *tx) error {
-		_, err := t.exec("INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at", micros(time.Now()))
+		_, err := t.exec("INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at", micros(s.Now()))
 		return err
 	})
 }
 
-// query runs a read. Queries come from a small fixed set, so their statements are kept.
+// query runs a read.
 func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := s.queryRows(ctx, query, args)
+	if err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	return rows, nil
+}
+
+func (s *Store) queryRows(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	s.dialect.cleanArgs(args)
+	if !s.dialect.prepared {
+		return s.read.QueryContext(ctx, s.dialect.text(query), args...)
+	}
+	// Queries come from a small fixed set, so their statements are kept.
 	stmt, ok := s.reads.Load(query)
 	if !ok {
-		prepared, err := s.read.PrepareContext(ctx, query)
+		prepared, err := s.read.PrepareContext(ctx, s.dialect.text(query))
 		if err != nil {
-			return nil, fmt.Errorf("read from the store: %w", err)
+			return nil, err
 		}
 		var raced bool
 		if stmt, raced = s.reads.LoadOrStore(query, prepared); raced {
 			_ = prepared.Close()
 		}
 	}
-	rows, err := stmt.(*sql.Stmt).QueryContext(ctx, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read from the store: %w", err)
-	}
-	return rows, nil
+	return stmt.(*sql.Stmt).QueryContext(ctx, args...)
 }
 
 // micros and fromMicros turn times into what is stored. The zero time is 0: no column of the

@@ -29,10 +29,11 @@ type Sweep struct {
 	Pages   int    // of this pass, so far
 	Fresh   int    // results that only this pass has found
 	Results int
+	Version int64 // counts the changes of the row; from the store
 	through int64
 }
 
-const sweepColumns = `workspace, rule, schedule, search, next_at, running, due_at, begun_at, query, cursor, pass, pages, fresh, results, through`
+const sweepColumns = `workspace, rule, schedule, search, next_at, running, due_at, begun_at, query, cursor, pass, pages, fresh, results, through, version`
 
 // Sweeps returns the rows of a workspace.
 func (s *Store) Sweeps(ctx context.Context, workspace string) ([]Sweep, error) {
@@ -46,7 +47,7 @@ func (s *Store) Sweeps(ctx context.Context, workspace string) ([]Sweep, error) {
 		var running int
 		var next, due, begun int64
 		err := r.Scan(&w.Workspace, &w.Rule, &w.Schedule, &w.Search, &next, &running, &due, &begun, &w.Query, &w.Cursor,
-			&w.Pass, &w.Pages, &w.Fresh, &w.Results, &w.through)
+			&w.Pass, &w.Pages, &w.Fresh, &w.Results, &w.through, &w.Version)
 		w.NextAt, w.Running, w.DueAt, w.BegunAt = fromMicros(next), running != 0, fromMicros(due), fromMicros(begun)
 		list = append(list, w)
 		return err
@@ -54,8 +55,9 @@ func (s *Store) Sweeps(ctx context.Context, workspace string) ([]Sweep, error) {
 	return list, err
 }
 
-// SaveSweep stores a row in place of the one that its rule had. Events of the sweep that were put
-// before count from now on as its own, see SweepWork.
+// SaveSweep stores a row in place of the one that its rule had: the one that was read or saved last.
+// ErrLost says that somebody else has changed that since. Events of the sweep that were put before
+// count from now on as its own, see SweepWork.
 func (s *Store) SaveSweep(ctx context.Context, w *Sweep) error {
 	running := 0
 	if w.Running {
@@ -63,24 +65,30 @@ func (s *Store) SaveSweep(ctx context.Context, w *Sweep) error {
 	}
 	var through int64
 	err := s.writer.do(ctx, func(t *tx) error {
-		_, err := t.queryRow(`
+		ok, err := t.queryRow(`
 			INSERT INTO sweeps (`+sweepColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, (SELECT coalesce(max(segment), 0) FROM arrivals))
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, (SELECT coalesce(max(segment), 0) FROM arrivals), $15)
 			ON CONFLICT (workspace, rule) DO UPDATE SET schedule = excluded.schedule, search = excluded.search,
 				next_at = excluded.next_at, running = excluded.running, due_at = excluded.due_at, begun_at = excluded.begun_at,
 				query = excluded.query, cursor = excluded.cursor, pass = excluded.pass, pages = excluded.pages,
-				fresh = excluded.fresh, results = excluded.results, through = excluded.through
+				fresh = excluded.fresh, results = excluded.results, through = excluded.through,
+				version = excluded.version
+			WHERE sweeps.version = excluded.version - 1
 			RETURNING through`,
 			[]any{
 				w.Workspace, w.Rule, w.Schedule, w.Search, micros(w.NextAt), running, micros(w.DueAt), micros(w.BegunAt), w.Query, w.Cursor,
-				w.Pass, w.Pages, w.Fresh, w.Results,
+				w.Pass, w.Pages, w.Fresh, w.Results, w.Version + 1,
 			}, &through)
+		if err == nil && !ok {
+			return ErrLost
+		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("save sweep: %w", err)
 	}
 	w.through = through
+	w.Version++
 	return nil
 }
 

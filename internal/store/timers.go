@@ -115,7 +115,7 @@ func (t *tx) ripen(now time.Time) error {
 	}
 	var due []Timer
 	err = t.query(`
-		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 ORDER BY due_at, place `+limit(mostRipened),
+		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 ORDER BY due_at, place `+limit(mostRipened)+" FOR UPDATE SKIP LOCKED",
 		[]any{by}, func(r *sql.Rows) error {
 			timer, err := scanTimer(r)
 			due = append(due, timer)

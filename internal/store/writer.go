@@ -3,31 +3,43 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"database/sql/driver"
 	"fmt"
 	"sync"
 )
 
-// writer runs the writes of all callers on the one connection that writes. Callers that
-// arrive while a commit is under way wait in line, and all who wait share the next
-// transaction: a commit costs one fsync however many events it holds. A caller alone
-// commits at once, so an idle service stays quick.
+// writer runs the writes of all callers. Callers that arrive while a commit is under way wait
+// in line, and all who wait share the next transaction: a commit costs one fsync however many
+// events it holds. A caller alone commits at once, so an idle service stays quick.
+//
+// SQLite has one connection that writes, and one loop that serves it. PostgreSQL takes writes side
+// by side and lets their commits share an fsync by itself: there intake has a loop and a connection
+// of its own, and the others have several, with one operation in each transaction, so that no
+// operation holds its rows for longer than it needs them.
 //
 // There are two lines. Intake goes first, because Intercom waits for it and gives slow
 // endpoints a lower place; what it has stored can be worked on a little later. A few of the
 // others are let in with every commit all the same, so that work goes on under any load.
 type writer struct {
-	conn    *sql.Conn
 	db      *sql.DB
+	dialect *dialect
 	intake  chan *put
 	ops     chan op
-	single  bool // one operation in each transaction
-	others  int  // how many that are not intake go into the next transaction
-	turn    int  // transactions so far
 	quit    chan struct{}
-	done    chan struct{}
+	done    chan struct{} // closed when all loops have ended
 	close1  sync.Once
 	metrics *metrics
+}
+
+// loop serves a line or both on a connection of its own.
+type loop struct {
+	*writer
+	intake <-chan *put // nil: it serves the other line only
+	ops    <-chan op   // nil: it serves intake only
+	single bool        // one operation in each transaction
+	most   int         // events in one transaction
+	others int         // how many that are not intake go into the next transaction
+	turn   int         // transactions so far
 }
 
 // op is one caller's write. run may be called twice: when another op of its transaction
@@ -44,27 +56,42 @@ type op struct {
 // half has its commit: more in one transaction would be fewer in a second.
 const (
 	mostIntake = 16
-	mostOthers = 64
-	otherCost  = 8 // events that one of the others is worth
-	otherTurn  = 8 // every which transaction has one of them at least
-	lineLength = 1024
+	// mostIntakeAlone is that where others do not wait meanwhile, and each statement is a round trip.
+	mostIntakeAlone = 64
+	mostOthers      = 64
+	otherCost       = 8 // events that one of the others is worth
+	otherTurn       = 8 // every which transaction has one of them at least
+	lineLength      = 1024
 )
 
-func newWriter(db *sql.DB, m *metrics, o Options) (*writer, error) {
-	conn, err := db.Conn(background)
-	if err != nil {
-		return nil, fmt.Errorf("connect for writing: %w", err)
-	}
+// newWriter starts the loops of a writer that owns db. operators is how many loops serve the
+// operations beside the one that takes events in; 0 has one loop serve both.
+func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *writer {
 	w := &writer{
-		conn: conn, db: db, single: o.SingleCommits, others: 1,
+		db: db, dialect: d,
 		intake:  make(chan *put, lineLength),
 		ops:     make(chan op, lineLength),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
 		metrics: m,
 	}
-	go w.loop()
-	return w, nil
+	first := &loop{writer: w, intake: w.intake, ops: w.ops, single: o.SingleCommits, most: mostIntake, others: 1}
+	loops := []*loop{first}
+	if operators > 0 {
+		first.ops, first.most = nil, mostIntakeAlone
+	}
+	for range operators {
+		loops = append(loops, &loop{writer: w, ops: w.ops, single: true})
+	}
+	var running sync.WaitGroup
+	for _, l := range loops {
+		running.Go(l.run)
+	}
+	go func() {
+		running.Wait()
+		close(w.done)
+	}()
+	return w
 }
 
 // do runs fn in a transaction and returns after the commit. When ctx ends first, do returns
@@ -118,27 +145,26 @@ func (b *batch) reset() {
 	b.puts, b.ops = b.puts[:0], b.ops[:0]
 }
 
-func (w *writer) loop() {
-	defer close(w.done)
-	t := &tx{conn: w.conn, stmts: map[string]*sql.Stmt{}}
+func (l *loop) run() {
+	t := &tx{dialect: l.dialect, db: l.db, stmts: map[string]*sql.Stmt{}, texts: map[string]string{}}
 	defer t.close()
 	var b batch
 	for {
 		b.reset()
 		select {
-		case p := <-w.intake:
+		case p := <-l.intake:
 			b.puts = append(b.puts, p)
-		case o := <-w.ops:
+		case o := <-l.ops:
 			b.ops = append(b.ops, o)
-		case <-w.quit: // those who were let in are served
-			if w.gather(&b); b.len() == 0 {
+		case <-l.quit: // those who were let in are served
+			if l.gather(&b); b.len() == 0 {
 				return
 			}
 		}
-		if !w.single {
-			w.gather(&b)
+		if !l.single {
+			l.gather(&b)
 		}
-		w.commit(t, &b)
+		l.commit(t, &b)
 	}
 }
 
@@ -146,14 +172,14 @@ func (w *writer) loop() {
 // places that it leaves, because each of them costs about as much as several events, and one
 // place in every few transactions in any case. In a quiet hour their number doubles from one
 // transaction to the next.
-func (w *writer) gather(b *batch) {
-	b.puts = drain(w.intake, b.puts, mostIntake-len(b.puts))
-	if w.turn++; len(b.puts) == 0 {
-		w.others = min(max(2*w.others, 1), mostOthers)
-	} else if w.others = (mostIntake - len(b.puts)) / otherCost; w.others == 0 && w.turn%otherTurn == 0 {
-		w.others = 1
+func (l *loop) gather(b *batch) {
+	b.puts = drain(l.intake, b.puts, l.most-len(b.puts))
+	if l.turn++; len(b.puts) == 0 {
+		l.others = min(max(2*l.others, 1), mostOthers)
+	} else if l.others = (l.most - len(b.puts)) / otherCost; l.others == 0 && l.turn%otherTurn == 0 {
+		l.others = 1
 	}
-	b.ops = drain(w.ops, b.ops, w.others-len(b.ops))
+	b.ops = drain(l.ops, b.ops, l.others-len(b.ops))
 }
 
 // drain adds up to n of those who wait in one line.
@@ -172,9 +198,9 @@ func drain[T any](line <-chan T, to []T, n int) []T {
 // commit runs the batch in one transaction. When a part of it fails, everything is taken
 // back and each part gets a transaction of its own, so that nobody fails for another's
 // reason.
-func (w *writer) commit(t *tx, b *batch) {
-	w.metrics.commits.Inc()
-	w.metrics.writes.Add(float64(b.len()))
+func (l *loop) commit(t *tx, b *batch) {
+	l.metrics.commits.Inc()
+	l.metrics.writes.Add(float64(b.len()))
 	err := t.transact(func() error {
 		if err := t.putAll(b.puts); err != nil {
 			return err
@@ -214,95 +240,177 @@ func (w *writer) close() error {
 	w.close1.Do(func() {
 		close(w.quit)
 		<-w.done
-		err = errors.Join(w.conn.Close(), w.db.Close())
+		err = w.db.Close()
 	})
 	return err
 }
 
-// background is what statements run with. The connection outlives every caller, and a
+// background is what statements of SQLite run with. The connection outlives every caller, and a
 // context that can end costs the driver a goroutine per statement.
 var background = context.Background()
 
-// tx is the transaction that is under way on the writing connection. Its statements are
-// prepared once and kept.
+// tx is the transaction that is under way on the writing connection of a loop.
 type tx struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	dialect *dialect
+	db      *sql.DB
+	conn    *sql.Conn            // nil until it is needed, and after it broke
+	stmts   map[string]*sql.Stmt // prepared once and kept, if the dialect asks for that
+	texts   map[string]string    // statements as the dialect writes them
+	ctx     context.Context      // of this transaction
 	// Space for segments, used again each time.
 	segment, scratch []byte
 }
 
+// mostTries is how often a transaction is tried that others were in the way of.
+const mostTries = 5
+
+// transact runs fn in a transaction. One that the database ended for the sake of another is run
+// again.
 func (t *tx) transact(fn func() error) error {
-	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
+	for try := 1; ; try++ {
+		err := t.once(fn)
+		if err == nil || try == mostTries || !inTheWay(err) {
+			return err
+		}
+	}
+}
+
+func (t *tx) once(fn func() error) error {
+	ctx, cancel := t.dialect.bound()
+	defer cancel()
+	t.ctx = ctx
+	if t.conn == nil {
+		conn, err := t.db.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("connect for writing: %w", err)
+		}
+		t.conn = conn
+	}
+	if _, err := t.exec(t.dialect.begin); err != nil {
+		t.disconnect()
 		return fmt.Errorf("begin: %w", err)
 	}
 	if err := fn(); err != nil {
-		_, _ = t.exec("ROLLBACK") // SQLite may have done it already
+		t.rollback()
 		return err
 	}
 	if _, err := t.exec("COMMIT"); err != nil {
-		_, _ = t.exec("ROLLBACK")
+		t.rollback()
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }
 
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
-	if s, ok := t.stmts[query]; ok {
-		return s, nil
+// rollback ends a transaction that failed, by whatever it takes.
+func (t *tx) rollback() {
+	if t.dialect.prepared {
+		_, _ = t.exec("ROLLBACK") // SQLite may have done it already
+		return
 	}
-	s, err := t.conn.PrepareContext(background, query)
-	if err != nil {
-		return nil, fmt.Errorf("prepare %q: %w", firstWords(query), err)
+	ctx, cancel := t.dialect.bound() // the time for the transaction may be up
+	defer cancel()
+	if _, err := t.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		t.disconnect()
 	}
-	t.stmts[query] = s
-	return s, nil
+}
+
+// disconnect lets go of a connection that may be broken: the next transaction takes another.
+func (t *tx) disconnect() {
+	if t.dialect.prepared {
+		return // there is no other, and a file does not break
+	}
+	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn }) // so that it is closed and not used again
+	_ = t.conn.Close()
+	t.conn = nil
 }
 
 // exec runs a statement and tells how many rows it changed.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	s, err := t.stmt(query)
+	var res sql.Result
+	err := t.run(query, args, func(s *sql.Stmt, text string) (err error) {
+		if s != nil {
+			res, err = s.ExecContext(t.ctx, args...)
+		} else {
+			res, err = t.conn.ExecContext(t.ctx, text, args...)
+		}
+		return err
+	})
 	if err != nil {
 		return 0, err
-	}
-	res, err := s.ExecContext(background, args...)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", firstWords(query), err)
 	}
 	return res.RowsAffected()
 }
 
 // queryRow runs a statement that returns at most one row; ok is false when there is none.
 func (t *tx) queryRow(query string, args []any, dest ...any) (ok bool, err error) {
-	s, err := t.stmt(query)
-	if err != nil {
-		return false, err
-	}
-	switch err := s.QueryRowContext(background, args...).Scan(dest...); {
-	case errors.Is(err, sql.ErrNoRows):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("%s: %w", firstWords(query), err)
-	}
-	return true, nil
+	err = t.query(query, args, func(r *sql.Rows) error {
+		if ok {
+			return nil
+		}
+		ok = true
+		return r.Scan(dest...)
+	})
+	return ok && err == nil, err
 }
 
 // query runs a statement that returns rows, and hands each to scan.
 func (t *tx) query(query string, args []any, scan func(*sql.Rows) error) error {
-	s, err := t.stmt(query)
+	var rows *sql.Rows
+	err := t.run(query, args, func(s *sql.Stmt, text string) (err error) {
+		if s != nil {
+			rows, err = s.QueryContext(t.ctx, args...) //nolint:rowserrcheck // eachRow does
+		} else {
+			rows, err = t.conn.QueryContext(t.ctx, text, args...) //nolint:rowserrcheck // eachRow does
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(background, args...)
+	if err := eachRow(rows, scan); err != nil {
+		return fmt.Errorf("%s: %w", firstWords(query), err)
+	}
+	return nil
+}
+
+// run hands a statement to do as the dialect wants it: prepared, or as a text.
+func (t *tx) run(query string, args []any, do func(s *sql.Stmt, text string) error) error {
+	t.dialect.cleanArgs(args)
+	s, text, err := t.stmt(query)
+	if err == nil {
+		err = do(s, text)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}
-	return eachRow(rows, scan)
+	return nil
+}
+
+func (t *tx) stmt(query string) (s *sql.Stmt, text string, err error) {
+	if s, ok := t.stmts[query]; ok {
+		return s, "", nil
+	}
+	text, ok := t.texts[query]
+	if !ok {
+		text = t.dialect.text(query)
+		t.texts[query] = text
+	}
+	if !t.dialect.prepared {
+		return nil, text, nil
+	}
+	if s, err = t.conn.PrepareContext(background, text); err != nil {
+		return nil, "", fmt.Errorf("prepare: %w", err)
+	}
+	t.stmts[query] = s
+	return s, "", nil
 }
 
 func (t *tx) close() {
 	for _, s := range t.stmts {
 		_ = s.Close()
+	}
+	if t.conn != nil {
+		_ = t.conn.Close()
 	}
 }
 

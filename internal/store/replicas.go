@@ -1,0 +1,337 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Replicas that share a database know of each other by rows which each renews every few seconds. One
+// that was not seen for long is taken for dead by whoever notices first: its row goes, and with it
+// all its claims, in one transaction. If it was only stopped, it finds its row gone when it is woken,
+// cannot write under any of its claims, and joins again under another id.
+const (
+	// beatEvery is how often a replica says that it is alive.
+	beatEvery = 5 * time.Second
+	// DeadAfter is after how long without a sign of life the work of a replica is taken over.
+	DeadAfter = 30 * time.Second
+	// aliveFor is for how long after a sign of life a replica may act: less than until others take
+	// its work over.
+	aliveFor = 20 * time.Second
+)
+
+// ErrCutOff says that this replica has not reached the database for so long that another may have
+// taken its work over. Nothing may be sent.
+var ErrCutOff = errors.New("this replica has lost touch with the others")
+
+// Replica is a process that works on the database.
+type Replica struct {
+	ID        int64
+	Name      string // for people: host and pid
+	Version   string // of the program
+	Schema    int    // that it knows
+	Ruleset   string // hash of its rules
+	RulesAt   time.Time
+	StartedAt time.Time
+	SeenAt    time.Time
+}
+
+// member is this process among the replicas.
+type member struct {
+	mu     sync.Mutex
+	joined bool
+	self   Replica
+	fences int64 // claims so far
+	// stranger stands for the id where there are no replicas.
+	stranger int64
+	all      []Replica // living, as of the last beat, the oldest first
+	beat     time.Time // when the last that succeeded was begun, on this machine's clock
+}
+
+// Join makes this process known to the others; KeepAlive goes on with that. It does nothing when
+// nobody shares the database.
+func (s *Store) Join(ctx context.Context, name, version, ruleset string) error {
+	if !s.Shared() {
+		return nil
+	}
+	s.member.mu.Lock()
+	s.member.self = Replica{Name: name, Version: version, Schema: s.schema, Ruleset: ruleset, RulesAt: s.Now()}
+	s.member.joined = true
+	s.member.mu.Unlock()
+	return s.Beat(ctx)
+}
+
+// SetRuleset makes known that this replica has loaded other rules.
+func (s *Store) SetRuleset(hash string) {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	if s.member.self.Ruleset != hash {
+		s.member.self.Ruleset, s.member.self.RulesAt = hash, s.Now()
+	}
+}
+
+// KeepAlive renews the sign of life until ctx ends.
+func (s *Store) KeepAlive(ctx context.Context) {
+	if !s.Shared() {
+		return
+	}
+	ticker := time.NewTicker(beatEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		bounded, cancel := context.WithTimeout(ctx, beatEvery)
+		if err := s.Beat(bounded); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "cannot tell the other replicas that this one is alive", "err", err, "cut_off", s.Alive() != nil)
+		}
+		cancel()
+	}
+}
+
+// Beat renews the sign of life, takes over from replicas that are dead, and learns who is there.
+func (s *Store) Beat(ctx context.Context) error {
+	m := &s.member
+	m.mu.Lock()
+	self, joined := m.self, m.joined
+	m.mu.Unlock()
+	if !joined {
+		return nil
+	}
+	begun := time.Now()
+	if err := s.clock.ask(ctx, s.care); err != nil {
+		return err
+	}
+	was := self.ID
+	var dead, all []Replica
+	err := s.inCare(ctx, func(t *sql.Tx) (err error) {
+		if err := renew(ctx, t, &self, s.Now()); err != nil {
+			return err
+		}
+		if dead, err = bury(ctx, t, s.Now()); err != nil {
+			return err
+		}
+		all, err = replicas(ctx, t)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("renew the sign of life: %w", err)
+	}
+	m.mu.Lock()
+	m.self.ID, m.self.StartedAt = self.ID, self.StartedAt
+	m.all, m.beat = all, begun
+	m.mu.Unlock()
+	for _, r := range dead {
+		s.log.WarnContext(ctx, "a replica is dead: its work is taken over", "replica", r.Name, "last_seen", r.SeenAt)
+	}
+	switch {
+	case was == 0:
+		s.log.InfoContext(ctx, "joined the other replicas", "replica", self.Name, "replicas", len(all))
+	case was != self.ID:
+		s.log.ErrorContext(ctx, "this replica was taken for dead and its work taken over; it joins again", "replica", self.Name)
+	}
+	return nil
+}
+
+// renew writes the row of a replica; one that has none, or none any more, gets one under a new id.
+func renew(ctx context.Context, t *sql.Tx, r *Replica, now time.Time) error {
+	res, err := t.ExecContext(ctx, "UPDATE replicas SET seen_at = $1, ruleset = $2, rules_at = $3 WHERE id = $4",
+		micros(now), r.Ruleset, micros(r.RulesAt), r.ID)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); n > 0 || err != nil {
+		return err
+	}
+	r.ID, r.StartedAt = newReplicaID(), now
+	_, err = t.ExecContext(ctx, `
+		INSERT INTO replicas (id, name, version, schema, ruleset, rules_at, started_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
+		r.ID, cleanText(r.Name), cleanText(r.Version), r.Schema, r.Ruleset, micros(r.RulesAt), micros(now))
+	return err
+}
+
+// bury takes the rows and the claims of replicas away that are dead.
+func bury(ctx context.Context, t *sql.Tx, now time.Time) (dead []Replica, err error) {
+	rows, err := t.QueryContext(ctx, "DELETE FROM replicas WHERE seen_at < $1 RETURNING "+replicaColumns, micros(now.Add(-DeadAfter)))
+	if err != nil {
+		return nil, err
+	}
+	if dead, err = scanReplicas(rows); err != nil {
+		return nil, err
+	}
+	for _, r := range dead {
+		if err := releaseAllOf(ctx, t, r.ID); err != nil {
+			return nil, err
+		}
+	}
+	return dead, nil
+}
+
+func releaseAllOf(ctx context.Context, t *sql.Tx, replica int64) error {
+	_, err := t.ExecContext(ctx, "UPDATE lanes SET fence = 0, dirty = 0, visible_at = 0 WHERE fence >= $1 AND fence < $2",
+		replica<<fenceBits, (replica+1)<<fenceBits)
+	return err
+}
+
+const replicaColumns = "id, name, version, schema, ruleset, rules_at, started_at, seen_at"
+
+func replicas(ctx context.Context, t *sql.Tx) ([]Replica, error) {
+	rows, err := t.QueryContext(ctx, "SELECT "+replicaColumns+" FROM replicas ORDER BY started_at, id")
+	if err != nil {
+		return nil, err
+	}
+	return scanReplicas(rows)
+}
+
+func scanReplicas(rows *sql.Rows) (list []Replica, err error) {
+	err = eachRow(rows, func(rows *sql.Rows) error {
+		var r Replica
+		var rulesAt, started, seen int64
+		err := rows.Scan(&r.ID, &r.Name, &r.Version, &r.Schema, &r.Ruleset, &rulesAt, &started, &seen)
+		r.RulesAt, r.StartedAt, r.SeenAt = fromMicros(rulesAt), fromMicros(started), fromMicros(seen)
+		list = append(list, r)
+		return err
+	})
+	return list, err
+}
+
+// Leave says that this replica is gone, and gives back what it still holds.
+func (s *Store) Leave(ctx context.Context) error {
+	m := &s.member
+	m.mu.Lock()
+	id := m.self.ID
+	m.joined, m.self.ID, m.all = false, 0, nil
+	m.mu.Unlock()
+	if id == 0 {
+		return nil
+	}
+	err := s.inCare(ctx, func(t *sql.Tx) error {
+		if _, err := t.ExecContext(ctx, "DELETE FROM replicas WHERE id = $1", id); err != nil {
+			return err
+		}
+		return releaseAllOf(ctx, t, id)
+	})
+	if err != nil {
+		return fmt.Errorf("leave the other replicas: %w", err)
+	}
+	return nil
+}
+
+// inCare runs fn in a transaction outside the lines of the writer: a sign of life must not wait
+// behind work.
+func (s *Store) inCare(ctx context.Context, fn func(*sql.Tx) error) error {
+	t, err := s.care.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(t); err != nil {
+		return errors.Join(err, ignoreDone(t.Rollback()))
+	}
+	return t.Commit()
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// Alive tells, before anything is sent, whether this replica may act: with ErrCutOff it may not,
+// because others may have taken its work over.
+func (s *Store) Alive() error {
+	m := &s.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.joined {
+		return nil
+	}
+	// A process that was stopped finds that time has passed; a machine that slept finds it on the
+	// other clock only.
+	if quiet := time.Since(m.beat); quiet >= aliveFor {
+		return ErrCutOff
+	}
+	if quiet := time.Now().Round(0).Sub(m.beat.Round(0)); quiet >= aliveFor || quiet <= -aliveFor {
+		return ErrCutOff
+	}
+	return nil
+}
+
+// Outdated tells whether another living replica has loaded other rules after this one did. Then it
+// is for that one to decide on events: in a rolling restart every event is decided by the newest
+// rules that are there.
+func (s *Store) Outdated() bool {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	newest, others := s.member.newest()
+	return others && newest.Ruleset != s.member.self.Ruleset
+}
+
+// Leads tells whether this is the one replica that does what only one must do: the oldest of those
+// that have the newest rules.
+func (s *Store) Leads() bool {
+	if !s.Shared() {
+		return true
+	}
+	if s.Alive() != nil {
+		return false
+	}
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	newest, ok := s.member.newest()
+	if !ok || newest.Ruleset != s.member.self.Ruleset {
+		return false
+	}
+	for _, r := range s.member.all {
+		if r.Ruleset == newest.Ruleset {
+			return r.ID == s.member.self.ID
+		}
+	}
+	return false
+}
+
+// newest is the living replica that was the last to load its rules; ok is false when none is known.
+func (m *member) newest() (newest Replica, ok bool) {
+	for _, r := range m.all {
+		if r.ID == m.self.ID {
+			r.Ruleset, r.RulesAt = m.self.Ruleset, m.self.RulesAt // it may have loaded others since
+		}
+		if !ok || r.RulesAt.After(newest.RulesAt) {
+			newest, ok = r, true
+		}
+	}
+	return newest, ok
+}
+
+// Replicas are the living replicas, as of the last sign of life, the oldest first; this one's id is
+// self. There are none when nobody shares the database.
+func (s *Store) Replicas() (all []Replica, self int64) {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	return append(all, s.member.all...), s.member.self.ID
+}
+
+// fenceBits are how many bits of a fence count; those above are the id of the replica.
+const fenceBits = 32
+
+func newReplicaID() int64 { return 1 + rand.Int64N(1<<30-1) } //nolint:gosec // it is no secret
+
+// nextFence gives a number that no other claim has: the replica's id, and a count that begins
+// somewhere. Equality is all that is asked of a fence, so rows of idle subjects can be deleted
+// without losing count.
+func (s *Store) nextFence() int64 {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	id := s.member.self.ID
+	if id == 0 {
+		id = s.member.stranger
+	}
+	s.member.fences = (s.member.fences + 1) & (1<<fenceBits - 1)
+	return id<<fenceBits | s.member.fences
+}
