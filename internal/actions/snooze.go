@@ -99,7 +99,7 @@ func (snooze) Do(ctx context.Context, env *Env, c Call) (Result, error) {
 		return Result{}, err
 	}
 	until := time.Unix(p.Until, 0)
-	if !until.After(time.Now()) {
+	if !until.After(env.Client.Now()) {
 		return Result{Detail: snoozed(p) + ": passed already, nothing done"}, nil
 	}
 	conv, err := env.Client.Snooze(ctx, t.conversation, t.admin, until)

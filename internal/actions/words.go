@@ -108,7 +108,7 @@ func resolve(ctx context.Context, env *Env, kind string, c Call) (aim, error) {
 	if err != nil {
 		return aim{}, err
 	}
-	return aim{conversation: id, admin: admin, since: time.Now()}, nil
+	return aim{conversation: id, admin: admin, since: env.Client.Now()}, nil
 }
 
 // actingAdmin is the id of the teammate whom the action is done as.

@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,7 @@ const WebhookPath = "/webhooks/intercom"
 
 // Options are the settings of an App. The zero value of an optional one means its default.
 type Options struct {
-	Database string   // such as sqlite:switchboard.db
+	Database string   // such as sqlite:switchboard.db or postgres://user@host/name
 	Rules    []string // files and folders
 	// LoadRules, if set, takes the place of rules.Load: tests of the circuit breaker need rules that
 	// are refused.
@@ -73,6 +74,10 @@ type Options struct {
 	// Poll is how often the store and the rules files are looked at when nothing announces a
 	// change; 0 is every second and every half.
 	Poll time.Duration
+	// Clock and DialDatabase take the place of the clock that everybody goes by, and of how a server is
+	// reached that keeps the state; tests set them.
+	Clock        func() time.Time
+	DialDatabase func(ctx context.Context, network, addr string) (net.Conn, error)
 	// SingleCommits switches group commit off, for comparison in benchmarks.
 	SingleCommits bool
 
@@ -139,7 +144,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		a.loadRules, a.openStore, a.connectIntercom, a.buildOutlets, a.buildLoops, a.buildServers, a.listen,
+		a.loadRules, a.openStore, a.connectIntercom, a.buildOutlets, a.buildLoops, a.buildServers, a.listen, a.join,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -174,7 +179,7 @@ func (a *App) lacking(rs *rules.Ruleset) []diag.Problem {
 
 func (a *App) openStore(ctx context.Context) error {
 	s, err := store.Open(ctx, a.o.Database, store.Options{
-		Logger: a.component("store"), Registerer: a.registry, SingleCommits: a.o.SingleCommits,
+		Logger: a.component("store"), Registerer: a.registry, Clock: a.o.Clock, Dial: a.o.DialDatabase, SingleCommits: a.o.SingleCommits,
 	})
 	if err != nil {
 		return err
@@ -188,7 +193,7 @@ func (a *App) connectIntercom(context.Context) error {
 	a.budget = intercom.NewMemoryBudget(intercom.BudgetOptions{Share: a.o.Share, Registerer: a.registry})
 	client, err := intercom.New(intercom.Options{
 		BaseURL: a.o.BaseURL, Token: a.o.Token, Budget: a.budget, HTTP: a.o.HTTP, Timeout: a.o.Timeout,
-		UserAgent: "switchboard/" + a.o.Version, Registerer: a.registry, Logger: a.component("intercom"),
+		Now: a.store.Now, UserAgent: "switchboard/" + a.o.Version, Registerer: a.registry, Logger: a.component("intercom"),
 	})
 	if err != nil {
 		return err
@@ -222,6 +227,7 @@ func (a *App) buildLoops(context.Context) error {
 	})
 	a.rules.onChange = func(rs *rules.Ruleset) {
 		a.counters.Declare(rs.Counters())
+		a.store.SetRuleset(rs.Hash())
 		a.engine.SetRules(rs)
 		a.sweeps.SetRules(rs)
 	}
@@ -239,6 +245,9 @@ func (a *App) workspaceID() string {
 
 // ready tells since when calls to Intercom make sense.
 func (a *App) ready() time.Time {
+	if a.store.Alive() != nil {
+		return time.Now().Add(time.Second)
+	}
 	if until, spent := a.budget.Spent(); spent {
 		return until
 	}
@@ -247,7 +256,7 @@ func (a *App) ready() time.Time {
 
 func (a *App) buildServers(context.Context) error {
 	intake, err := webhook.New(webhook.Options{
-		Secrets: a.o.Secrets, Sink: a.store, MaxBody: a.o.MaxBody,
+		Secrets: a.o.Secrets, Sink: a.store, MaxBody: a.o.MaxBody, Now: a.store.Now,
 		OnStored: func(event.Event) { a.engine.Nudge() },
 		Logger:   a.component("webhook"), Registerer: a.registry,
 	})
@@ -300,6 +309,16 @@ func (a *App) listen(ctx context.Context) (err error) {
 	return nil
 }
 
+// join makes this process known to the other replicas, and last of all leaves them again.
+func (a *App) join(ctx context.Context) error {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	a.onStop("replica", a.store.Leave)
+	return a.store.Join(ctx, fmt.Sprintf("%s/%d", host, os.Getpid()), a.o.Version, a.rules.Current().Hash())
+}
+
 func ignoreClosed(err error) error {
 	if errors.Is(err, net.ErrClosed) {
 		return nil
@@ -333,6 +352,7 @@ func (a *App) Start() {
 	if a.adminLn != nil {
 		a.serve(a.admin, a.adminLn)
 	}
+	a.running.Go(func() { a.store.KeepAlive(a.work) })
 	a.goLoop(&a.engineAlive, func() { a.engine.Run(a.claims, a.work) })
 	a.goLoop(&a.queueAlive, func() { a.queue.Run(a.claims, a.work) })
 	a.loops.Go(func() { a.sweeps.Run(a.claims, a.work) })

@@ -19,6 +19,7 @@ import (
 
 	"switchboard/internal/app"
 	"switchboard/internal/simulator"
+	"switchboard/internal/store/storetest"
 )
 
 // world is a whole Switchboard and a whole Intercom in one testing/synctest bubble: real
@@ -84,7 +85,7 @@ func newWorld(t *testing.T, rules string, o simulator.Options) *world {
 	ctx, w.stopSim = context.WithCancel(context.Background())
 	go func() { _ = w.sim.Run(ctx) }()
 	w.options = app.Options{
-		Database: "sqlite:" + w.db, Rules: []string{w.rules}, Listener: w.options.Listener,
+		Database: storetest.URL(t, w.db), Clock: time.Now, Rules: []string{w.rules}, Listener: w.options.Listener,
 		Token: token, Secrets: []string{secret}, BaseURL: "http://intercom", HTTP: w.apiConns.Client(),
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

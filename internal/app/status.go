@@ -89,12 +89,14 @@ func (a *App) checks(ctx context.Context) []console.Check {
 	api.Advisory = true
 	onDisk := check("rules", a.rules.rejected.Load() == nil, "the rules on disk were rejected; those loaded before go on")
 	onDisk.Advisory = true
+	newest := check("newest rules", !a.store.Outdated(), "another replica has newer rules, and decides; this one takes events and acts")
+	newest.Advisory = true
 	return []console.Check{
 		check("running", !a.stopping.Load(), "stopping"),
 		check("store", storeErr == nil, detail),
 		check("engine", a.engineAlive.Load(), "not running"),
 		check("queue", a.queueAlive.Load(), "not running"),
-		api, onDisk,
+		api, onDisk, newest,
 	}
 }
 
@@ -145,7 +147,10 @@ func (a *App) prune(ctx context.Context) {
 // period (I10). more tells that there may be more to delete.
 func (a *App) deleteSome(ctx context.Context) (more bool) {
 	const chunk = 200
-	now := time.Now()
+	if !a.store.Leads() {
+		return false
+	}
+	now := a.store.Now()
 	over, err := a.store.Forget(ctx, now, chunk)
 	var old int64
 	if a.o.Retention > 0 && err == nil {

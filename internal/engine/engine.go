@@ -83,7 +83,7 @@ func New(o Options) *Engine {
 	}
 	e.loop = &store.Worker{
 		Store: o.Store, Lane: store.LaneEvents, Concurrency: o.Concurrency,
-		Lease: o.Lease, Poll: o.Poll, Logger: o.Logger, Work: e.evaluateSubject,
+		Lease: o.Lease, Poll: o.Poll, Logger: o.Logger, Ready: e.ready, Work: e.evaluateSubject,
 	}
 	return e
 }
@@ -98,6 +98,15 @@ func (e *Engine) Run(ctx, work context.Context) {
 	planning.Go(func() { e.planTimers(ctx) })
 	e.loop.Run(ctx, work)
 	planning.Wait()
+}
+
+// ready tells since when claiming makes sense: not while another replica has newer rules, whose it is
+// to decide then, nor while this one has lost touch with the others.
+func (e *Engine) ready() time.Time {
+	if e.o.Store.Outdated() || e.o.Store.Alive() != nil {
+		return time.Now().Add(time.Second)
+	}
+	return time.Time{}
 }
 
 // batch is how many events of one subject are read at once.
@@ -123,9 +132,9 @@ func (e *Engine) evaluateSubject(ctx, claims context.Context, c store.Claim) err
 				return nil
 			}
 			if claims.Err() != nil {
-				return e.o.Store.Release(ctx, c, time.Now())
+				return e.o.Store.Release(ctx, c, e.o.Store.Now())
 			}
-			if err := e.o.Store.Renew(ctx, c, time.Now().Add(e.o.Lease)); err != nil {
+			if err := e.o.Store.Renew(ctx, c, e.o.Store.Now().Add(e.o.Lease)); err != nil {
 				return err
 			}
 		}
@@ -147,8 +156,31 @@ func (e *Engine) evaluate(ctx context.Context, c store.Claim, ev event.Event, la
 	}
 }
 
+// leaveToNewer puts an event of our own off whose rule these rules do not know, when another replica
+// has newer ones that may: a timer that it started must not end here. What is known of the others is
+// some seconds old, so they are asked.
+func (e *Engine) leaveToNewer(ctx context.Context, ruleset *rules.Ruleset, ev event.Event) error {
+	if ev.Topic != event.TopicTimer || !e.o.Store.Shared() {
+		return nil
+	}
+	timer, err := event.ReadTimer(ev)
+	if err != nil || ruleset.Has(timer.Rule) {
+		return nil //nolint:nilerr // whoever evaluates it says so
+	}
+	if err := e.o.Store.Beat(ctx); err != nil {
+		return err
+	}
+	if e.o.Store.Outdated() {
+		return &notYetError{time.Second}
+	}
+	return nil
+}
+
 // decide makes and stores the decision on one event with one ruleset.
 func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Ruleset, ev event.Event, last bool) error {
+	if err := e.leaveToNewer(ctx, ruleset, ev); err != nil {
+		return err
+	}
 	e.o.Seen(ev)
 	var own bool
 	var reason string
@@ -159,7 +191,7 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 		}
 	}
 	e.o.Facts.forget(ev)
-	now := time.Now()
+	now := e.o.Store.Now()
 	d, err := ruleset.Evaluate(ctx, rules.Input{
 		Event: ev, Now: now, Own: own, OwnReason: reason,
 		Lookup: e.o.Facts,
@@ -202,7 +234,7 @@ func runs(d *rules.Decision) []store.Run {
 
 // report counts and logs a decision after it was stored.
 func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, ran []store.Run) {
-	e.metrics.evaluated.Observe(time.Since(ev.ReceivedAt).Seconds())
+	e.metrics.evaluated.Observe(e.o.Store.Now().Sub(ev.ReceivedAt).Seconds())
 	level, planned := slog.LevelDebug, 0
 	for _, o := range d.Rules {
 		e.metrics.outcomes.WithLabelValues(o.Rule, string(o.Verdict)).Inc()
@@ -260,9 +292,9 @@ func (e *Engine) postpone(ctx context.Context, c store.Claim, ev event.Event, ca
 	if errors.Is(cause, store.ErrLost) {
 		return cause
 	}
-	wait := min(max(time.Since(ev.ReceivedAt), time.Second), time.Minute)
+	wait := min(max(e.o.Store.Now().Sub(ev.ReceivedAt), time.Second), time.Minute)
 	if spent, ok := errors.AsType[*notYetError](cause); ok {
-		wait = max(time.Until(spent.until), 0)
+		wait = max(spent.wait, 0)
 	} else if errors.Is(cause, context.Canceled) {
 		wait = 0 // stopping: whoever comes next need not wait
 	} else {
@@ -270,7 +302,7 @@ func (e *Engine) postpone(ctx context.Context, c store.Claim, ev event.Event, ca
 		e.log.WarnContext(ctx, "event postponed", "event", ev.Seq, "topic", ev.Topic, "subject", ev.Subject,
 			"wait", wait.Round(time.Millisecond), "err", cause)
 	}
-	return e.o.Store.Release(context.WithoutCancel(ctx), c, time.Now().Add(wait))
+	return e.o.Store.Release(context.WithoutCancel(ctx), c, e.o.Store.Now().Add(wait))
 }
 
 // SetRules makes the counters of a new ruleset's rules start at zero, so that rates and

@@ -186,15 +186,15 @@ func silent(err error) error {
 
 // notYetError says that what a decision needs cannot be known before a time: the budget is
 // spent, the workspace is paused, or a call of ours has to end first.
-type notYetError struct{ until time.Time }
+type notYetError struct{ wait time.Duration }
 
 func (e *notYetError) Error() string {
-	return "nothing can be read until " + e.until.UTC().Format(time.RFC3339Nano)
+	return "nothing can be read for " + e.wait.String()
 }
 
 func (f *Facts) spent() error {
 	if until := f.ready(); until.After(time.Now()) {
-		return &notYetError{until}
+		return &notYetError{time.Until(until)}
 	}
 	return nil
 }

@@ -45,13 +45,13 @@ func (e *Engine) ownWork(ctx context.Context, actingAs string, ev event.Event) (
 // the event is ours. Most take less than a second; one that is in doubt can take hours, so each
 // wait is as long as the event has waited so far, and long ones are told.
 func (e *Engine) callUnderWay(ctx context.Context, ev event.Event) error {
-	waited := time.Since(ev.ReceivedAt)
+	waited := e.o.Store.Now().Sub(ev.ReceivedAt)
 	if waited > time.Minute {
 		e.metrics.postponed.Inc()
 		e.log.WarnContext(ctx, "event waits for the end of an action of ours that may have caused it", "event", ev.Seq,
 			"topic", ev.Topic, "subject", ev.Subject, "waited", waited.Round(time.Second))
 	}
-	return &notYetError{time.Now().Add(min(max(waited, 200*time.Millisecond), time.Minute))}
+	return &notYetError{min(max(waited, 200*time.Millisecond), time.Minute)}
 }
 
 // ownDataEvent tells whether a call of ours recorded the event of a contact that this tells of.

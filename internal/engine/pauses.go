@@ -56,7 +56,7 @@ func (e *Engine) Paused(ctx context.Context) (map[string]time.Time, error) {
 	if err != nil {
 		return nil, err
 	}
-	rs, now, list := e.o.Rules(), time.Now(), map[string]time.Time{}
+	rs, now, list := e.o.Rules(), e.o.Store.Now(), map[string]time.Time{}
 	for _, l := range limits {
 		if until, paused := rs.Paused(l.Rule, rules.Memory(l.Memory), now); paused && until.After(list[l.Rule]) {
 			list[l.Rule] = until

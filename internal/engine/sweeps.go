@@ -61,7 +61,7 @@ type Sweeps struct {
 type sweeping struct {
 	rule    rules.Sweep
 	row     store.Sweep
-	retryAt time.Time // the next page is not read before
+	retryAt time.Time // the next page is not read before; on this machine's clock
 	tries   int       // failed in a row
 	skipped int       // occurrences, during this sweep
 }
@@ -118,8 +118,11 @@ func (s *Sweeps) SetRules(rs *rules.Ruleset) {
 // is under way.
 func (s *Sweeps) Run(ctx, work context.Context) {
 	for ctx.Err() == nil {
-		wait, err := s.look(ctx, work, time.Now())
-		if err != nil && ctx.Err() == nil {
+		wait, err := s.look(ctx, work, s.o.Store.Now())
+		switch {
+		case errors.Is(err, store.ErrLost): // another replica thought that it was its turn
+			s.ruleset, wait = nil, firstWait
+		case err != nil && ctx.Err() == nil:
 			s.log.ErrorContext(ctx, "schedules stand still: their state cannot be read or stored", "err", err)
 			s.ruleset, wait = nil, firstWait // what is in memory may be ahead of what is stored
 		}
@@ -138,6 +141,10 @@ func (s *Sweeps) look(ctx, work context.Context, now time.Time) (wait time.Durat
 	if workspace == "" {
 		return firstWait, nil
 	}
+	if !s.o.Store.Leads() {
+		s.ruleset = nil // what is in memory gets out of date while another replica does it
+		return firstWait, nil
+	}
 	if rs := s.o.Rules(); rs != s.ruleset {
 		if err := s.take(work, workspace, rs, now); err != nil {
 			return 0, err
@@ -149,7 +156,7 @@ func (s *Sweeps) look(ctx, work context.Context, now time.Time) (wait time.Durat
 		if over(ctx) {
 			return 0, nil
 		}
-		if err := s.due(work, w, time.Now()); err != nil {
+		if err := s.due(work, w, s.o.Store.Now()); err != nil {
 			return 0, err
 		}
 		if w.row.Running {
@@ -157,7 +164,7 @@ func (s *Sweeps) look(ctx, work context.Context, now time.Time) (wait time.Durat
 				return 0, err
 			}
 		}
-		wait = min(wait, w.wait())
+		wait = min(wait, w.wait(s.o.Store.Now()))
 	}
 	return wait, nil
 }
@@ -166,10 +173,10 @@ func (s *Sweeps) look(ctx, work context.Context, now time.Time) (wait time.Durat
 func over(ctx context.Context) bool { return ctx.Err() != nil }
 
 // wait is how long there is nothing to do for the rule.
-func (w *sweeping) wait() time.Duration {
+func (w *sweeping) wait(now time.Time) time.Duration {
 	wait := idle
 	if !w.row.NextAt.IsZero() {
-		wait = min(wait, time.Until(w.row.NextAt))
+		wait = min(wait, w.row.NextAt.Sub(now))
 	}
 	if w.row.Running {
 		wait = min(wait, time.Until(w.retryAt))
@@ -269,7 +276,7 @@ func (s *Sweeps) busy(ctx context.Context, w *sweeping) (bool, error) {
 	if w.row.Running || w.row.DueAt.IsZero() {
 		return w.row.Running, nil
 	}
-	events, _, err := s.o.Store.SweepWork(ctx, &w.row, w.rule.EventPrefix(w.row.DueAt), time.Now().Add(-stuck), 1)
+	events, _, err := s.o.Store.SweepWork(ctx, &w.row, w.rule.EventPrefix(w.row.DueAt), s.o.Store.Now().Add(-stuck), 1)
 	return events > 0, err
 }
 
@@ -327,7 +334,7 @@ func (s *Sweeps) goOn(ctx, work context.Context, w *sweeping) error {
 		w.retryAt = ready
 		return nil
 	}
-	events, actions, err := s.o.Store.SweepWork(work, &w.row, w.rule.EventPrefix(w.row.DueAt), now.Add(-stuck), sweepPage+1)
+	events, actions, err := s.o.Store.SweepWork(work, &w.row, w.rule.EventPrefix(w.row.DueAt), s.o.Store.Now().Add(-stuck), sweepPage+1)
 	if err != nil {
 		return err
 	}
@@ -379,7 +386,7 @@ func (s *Sweeps) trouble(ctx, work context.Context, w *sweeping, cause error) er
 
 // put stores an event for each result that has none yet, and tells for how many.
 func (s *Sweeps) put(ctx context.Context, w *sweeping, items []json.RawMessage) (fresh int, err error) {
-	now := time.Now()
+	now := s.o.Store.Now()
 	var group errgroup.Group // puts that come together share a commit
 	for _, item := range items {
 		ev, err := w.rule.Event(w.row.Workspace, w.row.DueAt, now, item)
@@ -460,5 +467,5 @@ func (s *Sweeps) sayEnd(ctx context.Context, w *sweeping, result, why string) {
 		level = slog.LevelWarn
 	}
 	s.log.Log(ctx, level, "sweep ended", "rule", w.rule.Rule, "result", result, "due", w.row.DueAt, "results", w.row.Results,
-		"passes", w.row.Pass, "skipped", w.skipped, "took", time.Since(w.row.BegunAt).Round(time.Millisecond), "next", w.row.NextAt, "reason", why)
+		"passes", w.row.Pass, "skipped", w.skipped, "took", s.o.Store.Now().Sub(w.row.BegunAt).Round(time.Millisecond), "next", w.row.NextAt, "reason", why)
 }

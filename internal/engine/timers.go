@@ -186,12 +186,15 @@ func (e *Engine) planTimers(ctx context.Context) {
 // planOnce goes over the timers that wait.
 func (e *Engine) planOnce(ctx context.Context) error {
 	rs := e.o.Rules()
+	if e.o.Store.Outdated() {
+		return nil // whoever has newer rules does it
+	}
 	groups, err := e.o.Store.TimerGroups(ctx)
 	if err != nil {
 		return err
 	}
 	var lines []string
-	still := func() bool { return e.o.Rules() == rs }
+	still := func() bool { return e.o.Rules() == rs && !e.o.Store.Outdated() }
 	for _, g := range groups {
 		if !still() {
 			e.planner.replan() // by the rules that are in use now
@@ -208,7 +211,7 @@ func (e *Engine) planOnce(ctx context.Context) error {
 	}
 	if len(lines) > 0 {
 		e.planner.mu.Lock()
-		e.planner.last = TimerPlan{At: time.Now(), Lines: lines}
+		e.planner.last = TimerPlan{At: e.o.Store.Now(), Lines: lines}
 		e.planner.mu.Unlock()
 		e.Nudge()
 	}
@@ -234,7 +237,7 @@ func (e *Engine) planGroup(ctx context.Context, plan rules.Plan, g store.TimerGr
 		if err != nil { // the rule fails when the timer comes due, and says why
 			never, due = err, time.Time{}
 		}
-		if now := time.Now(); due.Before(now) { // it comes due now, and is not late
+		if now := e.o.Store.Now(); due.Before(now) { // it comes due now, and is not late
 			return now
 		}
 		return due

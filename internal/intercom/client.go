@@ -31,6 +31,8 @@ type Options struct {
 	// Timeout bounds one call from sending to the end of the answer; 0 means 20 s. Waiting
 	// for the budget is not part of it.
 	Timeout time.Duration
+	// Now is the clock that times of answers are compared with; nil means time.Now.
+	Now func() time.Time
 	// UserAgent is sent with every call; empty means "switchboard".
 	UserAgent string
 	// Registerer takes the metrics; nil registers nothing.
@@ -51,6 +53,7 @@ type Client struct {
 	agent     string
 	metrics   *callMetrics
 	log       *slog.Logger
+	now       func() time.Time
 	skew      atomic.Int64 // nanoseconds; see Skew
 }
 
@@ -87,6 +90,9 @@ func New(o Options) (*Client, error) {
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.now = o.Now; c.now == nil {
+		c.now = time.Now
 	}
 	c.transport = newTransport()
 	if o.HTTP != nil && o.HTTP.Transport != nil {
@@ -141,7 +147,10 @@ func baseURL(s string) (string, error) {
 	return strings.TrimRight(u.Scheme+"://"+u.Host+u.EscapedPath(), "/"), nil
 }
 
-// Skew is how far Intercom's clock is ahead of ours, as of the last answer; negative when it
+// Now is the time on the clock that times of answers are compared with.
+func (c *Client) Now() time.Time { return c.now() }
+
+// Skew is how far Intercom's clock is ahead of Now, as of the last answer; negative when it
 // is behind. Differences that may as well come from rounding and travel are 0. Times in
 // answers are compared with ours only after adding it to ours.
 func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }

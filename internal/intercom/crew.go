@@ -66,7 +66,7 @@ func (d *Directory) Open(ctx context.Context, admin ID, age time.Duration) (n in
 			return c.n, c.at, nil
 		}
 		c, err := share(ctx, d, "open of "+string(admin), func(ctx context.Context) (openCount, error) {
-			began := time.Now()
+			began := d.client.Now()
 			n, err := d.client.OpenConversations(ctx, string(admin))
 			c := openCount{n, began}
 			if err == nil {
@@ -86,7 +86,7 @@ func (d *Directory) openKnown(admin ID, age time.Duration) (openCount, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, ok := d.open[admin]
-	return c, ok && time.Since(c.at) < age
+	return c, ok && d.client.Now().Sub(c.at) < age
 }
 
 func (d *Directory) keepOpen(admin ID, c openCount) {
@@ -106,7 +106,7 @@ func (d *Directory) Counting() bool { return d.counting.Load() }
 func (d *Directory) OpenChanged(admin ID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.openChanged[admin] = time.Now()
+	d.openChanged[admin] = d.client.Now()
 	if admin == "" {
 		clear(d.open)
 	}

@@ -178,7 +178,8 @@ func (s *sender) send(parent context.Context, path string, payload []byte) ([]by
 		s.report() // others need not wait for the rest of the answer, nor go on because of it
 	}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		c.noteSkew(date, sent, now)
+		ours := c.now()
+		c.noteSkew(date, ours.Add(-now.Sub(sent)), ours)
 	}
 	body, err := c.read(parent, r, resp)
 	if ClassOf(err) == Credential {

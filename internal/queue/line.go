@@ -152,8 +152,9 @@ func newest(parts []intercom.Part) intercom.Part {
 func (q *Queue) watchLines(ctx context.Context) {
 	ticker := time.NewTicker(lineEvery)
 	defer ticker.Stop()
+	freed := false
 	for {
-		if err := q.serveLines(ctx); err != nil && ctx.Err() == nil {
+		if err := q.serveLines(ctx, freed); err != nil && ctx.Err() == nil {
 			level := slog.LevelWarn
 			if intercom.ClassOf(err) == intercom.Permanent {
 				level = slog.LevelError // somebody has to do something about it
@@ -162,15 +163,18 @@ func (q *Queue) watchLines(ctx context.Context) {
 		}
 		select {
 		case <-q.freed:
+			freed = true
 		case <-ticker.C:
+			freed = false
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// serveLines looks at each line once. What fails in one does not keep the others waiting.
-func (q *Queue) serveLines(ctx context.Context) (err error) {
+// serveLines looks at each line once. What fails in one does not keep the others waiting. Unless
+// somebody was freed, which only this replica knows, one replica does it for all.
+func (q *Queue) serveLines(ctx context.Context, freed bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			q.log.ErrorContext(ctx, "panic while looking who has time", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
@@ -181,6 +185,9 @@ func (q *Queue) serveLines(ctx context.Context) (err error) {
 	}
 	heads, err := q.o.Store.Lines(ctx)
 	q.waiting.Store(len(heads) > 0 || err != nil)
+	if !freed && !q.o.Store.Leads() {
+		return err
+	}
 	for _, head := range heads {
 		if lineErr := q.serveLine(ctx, head.Workspace, head.Team); lineErr != nil {
 			err = lineErr
@@ -193,7 +200,7 @@ func (q *Queue) serveLines(ctx context.Context) (err error) {
 // a teammate is picked in the same way can be taken or not together, so one of each is looked at,
 // however many there are.
 func (q *Queue) serveLine(ctx context.Context, workspace, team string) error {
-	list, err := q.o.Store.InLine(ctx, workspace, team, time.Now().Add(-servePatience))
+	list, err := q.o.Store.InLine(ctx, workspace, team, q.now().Add(-servePatience))
 	if err != nil {
 		return err
 	}
@@ -225,7 +232,7 @@ func (q *Queue) servedInVain(w store.Waiting) bool {
 // othersFirst tells whether one who has waited for the team since before the given time would be
 // given to somebody now.
 func (q *Queue) othersFirst(ctx context.Context, a store.Action, team string, since time.Time) (bool, error) {
-	list, err := q.o.Store.InLine(ctx, a.Workspace, team, time.Now().Add(-servePatience))
+	list, err := q.o.Store.InLine(ctx, a.Workspace, team, q.now().Add(-servePatience))
 	if err != nil {
 		return false, err
 	}
@@ -276,12 +283,12 @@ func (q *Queue) serve(ctx context.Context, w store.Waiting) error {
 	if err != nil {
 		return err
 	}
-	planned, err := q.o.Store.PlanWaiting(ctx, w, params, time.Now())
+	planned, err := q.o.Store.PlanWaiting(ctx, w, params, q.now())
 	if err != nil || !planned {
 		return err
 	}
 	q.served.Add(w.Workspace+" "+w.Subject, time.Now())
-	q.log.DebugContext(ctx, "somebody has time for a conversation that waits", "subject", w.Subject, "waited", time.Since(w.Since).Round(time.Second))
+	q.log.DebugContext(ctx, "somebody has time for a conversation that waits", "subject", w.Subject, "waited", q.now().Sub(w.Since).Round(time.Second))
 	q.Nudge()
 	return nil
 }

@@ -48,7 +48,7 @@ func (t *try) pick(ctx context.Context, f actions.PickFacts) (actions.Picked, er
 		return picked, nil
 	}
 	for {
-		now, since := time.Now(), f.Since
+		now, since := t.queue.now(), f.Since
 		if since.IsZero() {
 			since = now
 		}

@@ -75,6 +75,7 @@ type Queue struct {
 	o       Options
 	log     *slog.Logger
 	metrics *metrics
+	now     func() time.Time // the clock that everybody goes by who shares the store
 	loop    *store.Worker
 	freed   chan struct{}
 	waiting atomic.Bool // conversations may wait for a teammate
@@ -103,7 +104,10 @@ func New(o Options) *Queue {
 	if err := errors.Join(err, err2); err != nil {
 		panic(err) // only for a size below 1
 	}
-	q := &Queue{o: o, log: o.Logger, metrics: newMetrics(o.Registerer), freed: make(chan struct{}, 1), given: given, served: served}
+	q := &Queue{o: o, log: o.Logger, metrics: newMetrics(o.Registerer), freed: make(chan struct{}, 1), given: given, served: served, now: time.Now}
+	if o.Store != nil {
+		q.now = o.Store.Now
+	}
 	q.loop = &store.Worker{
 		Store: o.Store, Lane: store.LaneActions, Concurrency: o.Concurrency,
 		Lease: q.lease(), Poll: o.Poll, Logger: o.Logger, Ready: o.Ready, Work: q.drain,
@@ -147,10 +151,10 @@ func (q *Queue) drain(ctx, claims context.Context, c store.Claim) error {
 		case claims.Err() != nil:
 			return q.o.Store.Release(context.WithoutCancel(ctx), c, a.DueAt)
 		}
-		if due := q.due(a); due.After(time.Now()) {
+		if due := q.due(a); due.After(q.now()) {
 			return q.o.Store.Release(ctx, c, due)
 		}
-		if err := q.o.Store.Renew(ctx, c, time.Now().Add(q.lease())); err != nil {
+		if err := q.o.Store.Renew(ctx, c, q.now().Add(q.lease())); err != nil {
 			return err
 		}
 		if err := q.attempt(ctx, c, a); err != nil {
@@ -164,7 +168,7 @@ func (q *Queue) drain(ctx, claims context.Context, c store.Claim) error {
 func (q *Queue) due(a store.Action) time.Time {
 	if settled := a.AttemptedAt.Add(q.o.Settle); a.State == store.StateAttempting && settled.After(a.DueAt) {
 		// A clock that was set back would have it wait for as long as it was wrong.
-		if limit := time.Now().Add(q.o.Settle); settled.After(limit) {
+		if limit := q.now().Add(q.o.Settle); settled.After(limit) {
 			return limit
 		}
 		return settled
@@ -174,14 +178,14 @@ func (q *Queue) due(a store.Action) time.Time {
 
 // attempt tries one action once and records how it ended.
 func (q *Queue) attempt(ctx context.Context, c store.Claim, a store.Action) error {
-	started := time.Now()
+	started := q.now()
 	t := &try{queue: q, claim: c, action: a}
 	out := t.run(ctx)
-	if errors.Is(out.err, store.ErrLost) {
-		return out.err
+	if errors.Is(out.err, store.ErrLost) || errors.Is(out.err, store.ErrCutOff) && !t.attempted {
+		return out.err // there is nothing to record
 	}
-	end := q.end(a, out, time.Now())
-	end.Started, end.Finished = started, time.Now()
+	end := q.end(a, out, q.now())
+	end.Started, end.Finished = started, q.now()
 	end.TouchedFrom, end.TouchedTo = q.touched(a, out, started, end.Finished)
 	end.Line = line(a.Kind, end.State)
 	// The end must be recorded even if the service is stopping: it saves the read-back.
@@ -302,7 +306,7 @@ func (q *Queue) mostAttempts(kind string) int {
 // the service stops: once something was sent, the client's error says what became of it.
 func stopped(err error) bool {
 	_, answered := errors.AsType[*intercom.Error](err)
-	return !answered && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+	return !answered && (errors.Is(err, store.ErrCutOff) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }
 
 // Back-off doubles from a second to a quarter of an hour. The jitter of a quarter to both sides keeps

@@ -46,23 +46,22 @@ func (t *try) run(ctx context.Context) (out outcome) {
 		}
 	}
 	visible := !kind.Repeatable(t.action.Params)
-	if visible {
-		ctx = intercom.WithTrace(ctx, &intercom.Trace{BeforeSend: t.begin})
-	}
+	ctx = intercom.WithTrace(ctx, &intercom.Trace{BeforeSend: func(ctx context.Context, _, _ string) error { return t.begin(ctx, visible) }})
 	result, err := kind.Do(ctx, t.queue.o.Env, t.call())
 	return outcome{result: result, err: err, doubt: visible && t.attempted && inDoubt(err)}
 }
 
-// begin records the attempt before a call leaves whose repetition would be seen (I4).
-func (t *try) begin(ctx context.Context, _, _ string) error {
-	if t.attempted {
-		return nil
+// begin is the last moment before a call leaves. A replica that was stopped for so long that its work
+// has been taken over sends nothing more. A call whose repetition would be seen is recorded (I4).
+func (t *try) begin(ctx context.Context, visible bool) error {
+	if err := t.queue.o.Store.Alive(); err != nil || !visible || t.attempted {
+		return err
 	}
-	if err := t.queue.o.Store.BeginAttempt(ctx, t.claim, t.action.ID, time.Now()); err != nil {
+	if err := t.queue.o.Store.BeginAttempt(ctx, t.claim, t.action.ID, t.queue.now()); err != nil {
 		return err
 	}
 	t.attempted = true
-	return nil
+	return t.queue.o.Store.Alive() // recording it may have taken long
 }
 
 // inDoubt tells whether the effect may have taken place although the call failed. Only an
@@ -82,7 +81,7 @@ func inDoubt(err error) bool {
 // readBack settles an earlier attempt that is in doubt. When decided is false the effect is
 // surely absent and the action may be sent.
 func (t *try) readBack(ctx context.Context, kind actions.Kind) (out outcome, decided bool) {
-	if t.action.AttemptedAt.After(time.Now().Add(time.Second)) {
+	if t.action.AttemptedAt.After(t.queue.now().Add(time.Second)) {
 		// The clock was set back since: parts cannot be told to be older or newer.
 		return outcome{err: errUnclear, unclear: true}, true
 	}

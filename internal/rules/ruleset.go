@@ -112,6 +112,9 @@ func (rs *Ruleset) Wants(topic string) bool {
 	return len(l.run)+len(l.cancel) > 0
 }
 
+// Has tells whether there is a rule of that name.
+func (rs *Ruleset) Has(rule string) bool { return rs.named(rule) != nil }
+
 // named returns the rule with a name; nil when there is none.
 func (rs *Ruleset) named(name string) *rule {
 	if i := slices.IndexFunc(rs.rules, func(r *rule) bool { return r.name == name }); i >= 0 {

@@ -42,6 +42,9 @@ var (
 	descDead           = gauge("switchboard_dead_letters", "Actions that failed for good.")
 	descParked         = gauge("switchboard_parked_actions", "Actions in doubt that wait for a person.")
 	descHeld           = gauge("switchboard_held_actions", "Actions held back because an earlier one of their run failed.")
+	descReplicas       = gauge("switchboard_replicas", "Living replicas that share the database, this one included.")
+	descLeads          = gauge("switchboard_replica_leads", "1 on the replica that does what only one does, such as schedules, else 0.")
+	descOutdated       = gauge("switchboard_replica_outdated", "1 while another replica has newer rules, so that this one leaves decisions to it, else 0.")
 	descInLine         = gauge("switchboard_waiting_conversations", "Conversations that wait for a teammate of a team to have time.")
 )
 
@@ -51,7 +54,7 @@ func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name,
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descEventsWaiting, descOldestEvent, descActionsWaiting, descOldestAction, descDoubt, descDead, descParked, descHeld,
-		descInLine,
+		descInLine, descReplicas, descLeads, descOutdated,
 	} {
 		ch <- d
 	}
@@ -78,6 +81,18 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	send(descParked, float64(st.Parked))
 	send(descHeld, float64(st.Held))
 	send(descInLine, float64(st.InLine))
+	err = nil // the rest is known without asking
+	all, _ := c.store.Replicas()
+	send(descReplicas, float64(max(len(all), 1)))
+	send(descLeads, boolean(c.store.Leads()))
+	send(descOutdated, boolean(c.store.Outdated()))
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (s *Store) age(t time.Time) float64 {

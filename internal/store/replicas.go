@@ -44,6 +44,8 @@ type Replica struct {
 type member struct {
 	mu     sync.Mutex
 	joined bool
+	// changed says that there is something to tell the others.
+	changed chan struct{}
 	self   Replica
 	fences int64 // claims so far
 	// stranger stands for the id where there are no replicas.
@@ -69,8 +71,13 @@ func (s *Store) Join(ctx context.Context, name, version, ruleset string) error {
 func (s *Store) SetRuleset(hash string) {
 	s.member.mu.Lock()
 	defer s.member.mu.Unlock()
-	if s.member.self.Ruleset != hash {
-		s.member.self.Ruleset, s.member.self.RulesAt = hash, s.Now()
+	if s.member.self.Ruleset == hash {
+		return
+	}
+	s.member.self.Ruleset, s.member.self.RulesAt = hash, s.Now()
+	select {
+	case s.member.changed <- struct{}{}: // the others should know soon
+	default:
 	}
 }
 
@@ -84,6 +91,7 @@ func (s *Store) KeepAlive(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
+		case <-s.member.changed:
 		case <-ctx.Done():
 			return
 		}

@@ -140,7 +140,7 @@ func newStore(path string, unlock func() error, d *dialect, o Options) *Store {
 		panic(err) // only for a size below 1
 	}
 	return &Store{
-		member: member{stranger: newReplicaID()},
+		member: member{stranger: newReplicaID(), changed: make(chan struct{}, 1)},
 		log:    o.Logger, path: path, dialect: d, clock: &clock{now: o.Clock}, unlock: unlock,
 		metrics: newMetrics(o.Registerer), recent: recent, segments: segments,
 	}

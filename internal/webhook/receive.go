@@ -57,7 +57,7 @@ func (d *delivery) answer() answer {
 	if !d.verified {
 		return a
 	}
-	ev, err := event.Parse(body, d.start.Round(0).UTC()) // only the time of day: it will be stored
+	ev, err := event.Parse(body, d.now().Round(0).UTC()) // only the time of day: it will be stored
 	if err != nil {
 		d.notes.trouble(slog.LevelWarn, resultBadRequest, "signed webhook is not a notification", slog.Any("err", err))
 		if d.r.Header.Get("Content-Encoding") != "" {

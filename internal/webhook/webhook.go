@@ -66,6 +66,8 @@ type Options struct {
 	// DefaultTimeout. A client that has not sent its body by then gets 400, and an event that
 	// is not stored by then 429.
 	Timeout time.Duration
+	// Now is the clock that events are stamped with; nil means time.Now.
+	Now func() time.Time
 	// Logger is told of refused and unstored notifications, never with anything that a
 	// customer wrote. nil: nobody is.
 	Logger *slog.Logger
@@ -111,6 +113,7 @@ type Handler struct {
 	sink     Sink
 	maxBody  int64
 	timeout  time.Duration
+	now      func() time.Time
 	onStored func(event.Event)
 	metrics  *metrics
 	notes    *notes
@@ -131,6 +134,9 @@ func New(o Options) (*Handler, error) {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -142,6 +148,7 @@ func New(o Options) (*Handler, error) {
 		sink:     o.Sink,
 		maxBody:  o.MaxBody,
 		timeout:  o.Timeout,
+		now:      o.Now,
 		onStored: o.OnStored,
 		metrics:  newMetrics(o.Registerer),
 		notes:    newNotes(o.Logger),

@@ -78,6 +78,9 @@ var (
 func Server(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv(serverVariable)
+	if server == "" && Postgres() {
+		t.Fatal(engineVariable + " is postgres: set " + serverVariable + ", too")
+	}
 	if server == "" {
 		t.Skip("NOT TESTED ON POSTGRESQL: set " + serverVariable + ", such as postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable")
 	}
