@@ -33,7 +33,8 @@ type world struct {
 	log   *syncBuffer
 
 	options  app.Options
-	intake   atomic.Pointer[simulator.PipeListener]
+	intakes  atomic.Pointer[[]*simulator.PipeListener] // of the replicas that run now
+	turn     atomic.Int64
 	api      *http.Server
 	apiConns *simulator.PipeListener
 	stopSim  context.CancelFunc
@@ -73,7 +74,8 @@ func newWorld(t *testing.T, rules string, o simulator.Options) *world {
 	w.listenAnew()
 	o.Token, o.Secret, o.WebhookURL = token, secret, "http://switchboard"+app.WebhookPath
 	toIntake := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return w.intake.Load().DialContext(ctx, network, addr) // the listener of the app that runs now
+		list := *w.intakes.Load() // one after the other, as a load balancer does
+		return list[int(w.turn.Add(1))%len(list)].DialContext(ctx, network, addr)
 	}}
 	w.deliver = &http.Client{Transport: toIntake}
 	o.HTTP = w.deliver
@@ -95,7 +97,7 @@ func newWorld(t *testing.T, rules string, o simulator.Options) *world {
 // listenAnew gives the next app a listener of its own: the last one was closed with its app.
 func (w *world) listenAnew() {
 	listener := simulator.NewPipeListener()
-	w.intake.Store(listener)
+	w.intakes.Store(&[]*simulator.PipeListener{listener})
 	w.options.Listener = listener
 }
 

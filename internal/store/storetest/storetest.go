@@ -38,6 +38,12 @@ func URL(t testing.TB, path string) string {
 	if !Postgres() {
 		return "sqlite:" + path
 	}
+	return PostgresURL(t, path)
+}
+
+// PostgresURL is the same on PostgreSQL in any case: for tests of what replicas do.
+func PostgresURL(t testing.TB, path string) string {
+	t.Helper()
 	server := Server(t)
 	sum := sha256.Sum256([]byte(path + strconv.Itoa(os.Getpid())))
 	schema := prefix + strconv.FormatInt(started.Unix(), 10) + "_" + hex.EncodeToString(sum[:8])
