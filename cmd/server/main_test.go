@@ -45,8 +45,11 @@ type process struct {
 func startProcess(t testing.TB, intercomURL, rules, database string, more ...string) *process {
 	t.Helper()
 	listen, admin := freeAddr(t), freeAddr(t)
+	if !strings.HasPrefix(database, "postgres:") {
+		database = "sqlite:" + database
+	}
 	args := append([]string{
-		"serve", "--rules", rules, "--database", "sqlite:" + database,
+		"serve", "--rules", rules, "--database", database,
 		"--listen", listen, "--admin-listen", admin,
 	}, more...)
 	p := &process{webhook: "http://" + listen + "/webhooks/intercom", admin: "http://" + admin, stderr: &logBuffer{}, done: make(chan struct{})}

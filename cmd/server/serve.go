@@ -22,7 +22,7 @@ type serveCmd struct {
 	Rules       []string `help:"Rule files or folders." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
 	Listen      string   `help:"Address for webhooks; Intercom sends to ${webhook_path}." default:":8080" env:"SWITCHBOARD_LISTEN"`
 	AdminListen string   `help:"Address of the console, /metrics, /healthz and /readyz." default:"127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_LISTEN"`
-	Database    string   `help:"Where state is kept." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
+	Database    string   `help:"Where state is kept: sqlite:FILE, or postgres://USER@HOST/NAME for several replicas." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
 
 	apiAddress
 
@@ -33,6 +33,7 @@ type serveCmd struct {
 	Settle      time.Duration `help:"Time after which an action in doubt is read back; longer than a call may take." default:"25s" env:"SWITCHBOARD_SETTLE"`
 	Retention   time.Duration `help:"How long events are kept; 0 keeps them for ever." default:"720h" env:"SWITCHBOARD_RETENTION"`
 	HTTPAllow   []string      `name:"http-allow" help:"Private networks that http actions may reach, such as 10.1.0.0/16." env:"SWITCHBOARD_HTTP_ALLOW" placeholder:"CIDR"`
+	Takeover    time.Duration `help:"Time after which the work of a replica that is not heard of is taken over by the others; the same for all." default:"30s" env:"SWITCHBOARD_TAKEOVER"`
 	Grace       time.Duration `help:"Time allowed for a clean stop." default:"20s" env:"SWITCHBOARD_GRACE"`
 
 	SingleCommits bool   `help:"Commit every write by itself, to compare with group commit." hidden:""`
@@ -66,6 +67,7 @@ func (*serveCmd) Help() string {
 Examples:
   INTERCOM_ACCESS_TOKEN=... INTERCOM_CLIENT_SECRET=... switchboard serve --rules rules/
   switchboard serve --listen :8443 --database sqlite:/var/lib/switchboard/state.db
+  switchboard serve --database postgres://switchboard@db.internal/switchboard
 
 A changed rules file is taken over by itself, and on SIGHUP; a wrong one never replaces a
 good one. SIGTERM and SIGINT stop cleanly, a second one at once.`
@@ -177,10 +179,10 @@ func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
 		AdminToken: admin, Token: token, Secrets: splitSecrets(signing), BaseURL: base,
 		HTTPSecret: posting, HTTPAllow: allow,
 		MaxBody: c.MaxBody, Concurrency: c.Concurrency, Share: c.BudgetShare, MaxAttempts: c.MaxAttempts,
-		SingleCommits: c.SingleCommits, Settle: c.Settle, Retention: c.Retention, Version: version(), Logger: log,
+		SingleCommits: c.SingleCommits, Settle: c.Settle, Retention: c.Retention, Takeover: c.Takeover, Version: version(), Logger: log,
 	}
-	if c.BudgetShare == 0 || c.Concurrency == 0 || c.MaxAttempts == 0 || c.MaxBody == 0 || c.Settle == 0 || c.Grace <= 0 {
-		return o, errors.New("budget-share, concurrency, max-attempts, max-body, settle and grace must be more than 0")
+	if c.BudgetShare == 0 || c.Concurrency == 0 || c.MaxAttempts == 0 || c.MaxBody == 0 || c.Settle == 0 || c.Takeover == 0 || c.Grace <= 0 {
+		return o, errors.New("budget-share, concurrency, max-attempts, max-body, settle, takeover and grace must be more than 0")
 	}
 	return o, o.Validate()
 }

@@ -71,6 +71,7 @@ type Options struct {
 	Settle      time.Duration // before an action in doubt is read back
 	KeepFacts   time.Duration // how long a looked-up contact is good
 	Retention   time.Duration // how long events are kept; 0 keeps them for ever
+	Takeover    time.Duration // after which the work of a replica that says nothing is taken over
 	// Poll is how often the store and the rules files are looked at when nothing announces a
 	// change; 0 is every second and every half.
 	Poll time.Duration
@@ -179,7 +180,7 @@ func (a *App) lacking(rs *rules.Ruleset) []diag.Problem {
 
 func (a *App) openStore(ctx context.Context) error {
 	s, err := store.Open(ctx, a.o.Database, store.Options{
-		Logger: a.component("store"), Registerer: a.registry, Clock: a.o.Clock, Dial: a.o.DialDatabase, SingleCommits: a.o.SingleCommits,
+		Logger: a.component("store"), Registerer: a.registry, Takeover: a.o.Takeover, Clock: a.o.Clock, Dial: a.o.DialDatabase, SingleCommits: a.o.SingleCommits,
 	})
 	if err != nil {
 		return err

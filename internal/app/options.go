@@ -47,6 +47,9 @@ func (o *Options) setDefaults() {
 // mostBody is how many bytes a notification may have at the most: the store has its bounds.
 const mostBody = 32 << 20
 
+// leastTakeover leaves half a second between two signs of life.
+const leastTakeover = 3 * time.Second
+
 // Validate refuses settings that cannot work, naming the setting, the value and what would
 // be accepted.
 func (o *Options) Validate() error {
@@ -76,6 +79,9 @@ func (o *Options) Validate() error {
 	}
 	if o.MaxBody > mostBody {
 		errs = append(errs, fmt.Errorf("max body %d: at most %d bytes can be stored", o.MaxBody, mostBody))
+	}
+	if o.Takeover != 0 && o.Takeover < leastTakeover {
+		errs = append(errs, fmt.Errorf("takeover %s: a replica needs at least %s to be heard of", o.Takeover, leastTakeover))
 	}
 	for _, secret := range o.Secrets {
 		if secret == "" {

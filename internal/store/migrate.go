@@ -81,7 +81,7 @@ func mayMigrate(ctx context.Context, db *sql.Conn, have int, texts []string) err
 		return nil
 	}
 	rows, err := db.QueryContext(ctx, "SELECT "+replicaColumns+" FROM replicas WHERE seen_at > $1 ORDER BY started_at",
-		micros(time.Now().Add(-DeadAfter)))
+		micros(time.Now().Add(-DefaultTakeover)))
 	if err != nil {
 		return fmt.Errorf("look for replicas: %w", err)
 	}

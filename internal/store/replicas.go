@@ -14,15 +14,16 @@ import (
 // that was not seen for long is taken for dead by whoever notices first: its row goes, and with it
 // all its claims, in one transaction. If it was only stopped, it finds its row gone when it is woken,
 // cannot write under any of its claims, and joins again under another id.
-const (
-	// beatEvery is how often a replica says that it is alive.
-	beatEvery = 5 * time.Second
-	// DeadAfter is after how long without a sign of life the work of a replica is taken over.
-	DeadAfter = 30 * time.Second
-	// aliveFor is for how long after a sign of life a replica may act: less than until others take
-	// its work over.
-	aliveFor = 20 * time.Second
-)
+
+// DefaultTakeover is Options.Takeover when that is 0.
+const DefaultTakeover = 30 * time.Second
+
+// beatEvery is how often a replica says that it is alive.
+func (s *Store) beatEvery() time.Duration { return s.takeover / 6 }
+
+// aliveFor is for how long after a sign of life a replica may act: less than until others take its work
+// over.
+func (s *Store) aliveFor() time.Duration { return s.takeover * 2 / 3 }
 
 // ErrCutOff says that this replica has not reached the database for so long that another may have
 // taken its work over. Nothing may be sent.
@@ -46,8 +47,8 @@ type member struct {
 	joined bool
 	// changed says that there is something to tell the others.
 	changed chan struct{}
-	self   Replica
-	fences int64 // claims so far
+	self    Replica
+	fences  int64 // claims so far
 	// stranger stands for the id where there are no replicas.
 	stranger int64
 	all      []Replica // living, as of the last beat, the oldest first
@@ -86,7 +87,7 @@ func (s *Store) KeepAlive(ctx context.Context) {
 	if !s.Shared() {
 		return
 	}
-	ticker := time.NewTicker(beatEvery)
+	ticker := time.NewTicker(s.beatEvery())
 	defer ticker.Stop()
 	for {
 		select {
@@ -95,7 +96,7 @@ func (s *Store) KeepAlive(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		bounded, cancel := context.WithTimeout(ctx, beatEvery)
+		bounded, cancel := context.WithTimeout(ctx, s.beatEvery())
 		if err := s.Beat(bounded); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "cannot tell the other replicas that this one is alive", "err", err, "cut_off", s.Alive() != nil)
 		}
@@ -122,7 +123,7 @@ func (s *Store) Beat(ctx context.Context) error {
 		if err := renew(ctx, t, &self, s.Now()); err != nil {
 			return err
 		}
-		if dead, err = bury(ctx, t, s.Now()); err != nil {
+		if dead, err = bury(ctx, t, s.Now().Add(-s.takeover)); err != nil {
 			return err
 		}
 		all, err = replicas(ctx, t)
@@ -165,8 +166,8 @@ func renew(ctx context.Context, t *sql.Tx, r *Replica, now time.Time) error {
 }
 
 // bury takes the rows and the claims of replicas away that are dead.
-func bury(ctx context.Context, t *sql.Tx, now time.Time) (dead []Replica, err error) {
-	rows, err := t.QueryContext(ctx, "DELETE FROM replicas WHERE seen_at < $1 RETURNING "+replicaColumns, micros(now.Add(-DeadAfter)))
+func bury(ctx context.Context, t *sql.Tx, seenBefore time.Time) (dead []Replica, err error) {
+	rows, err := t.QueryContext(ctx, "DELETE FROM replicas WHERE seen_at < $1 RETURNING "+replicaColumns, micros(seenBefore))
 	if err != nil {
 		return nil, err
 	}
@@ -262,10 +263,10 @@ func (s *Store) Alive() error {
 	}
 	// A process that was stopped finds that time has passed; a machine that slept finds it on the
 	// other clock only.
-	if quiet := time.Since(m.beat); quiet >= aliveFor {
+	if quiet := time.Since(m.beat); quiet >= s.aliveFor() {
 		return ErrCutOff
 	}
-	if quiet := time.Now().Round(0).Sub(m.beat.Round(0)); quiet >= aliveFor || quiet <= -aliveFor {
+	if quiet := time.Now().Round(0).Sub(m.beat.Round(0)); quiet >= s.aliveFor() || quiet <= -s.aliveFor() {
 		return ErrCutOff
 	}
 	return nil

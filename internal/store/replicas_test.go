@@ -239,7 +239,7 @@ func TestI4_a_replica_that_was_taken_for_dead(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	clock.Add(store.DeadAfter - time.Second)
+	clock.Add(store.DefaultTakeover - time.Second)
 	beat(t, b)
 	if claims, err := b.Claim(t.Context(), store.LaneActions, 10, clock.Now(), time.Minute); err != nil || len(claims) != 0 {
 		t.Fatalf("before its time: %v, %v", claims, err)

@@ -52,6 +52,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -89,6 +90,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the store's metrics; nil takes none.
 	Registerer prometheus.Registerer
+	// Takeover is after how long without a sign of life the work of a replica is taken over by others;
+	// the same for all of them. DefaultTakeover if 0.
+	Takeover time.Duration
 	// Clock takes the place of the clock that everybody goes by: the database's, or this machine's
 	// when nobody shares the database. Tests set it.
 	Clock func() time.Time
@@ -101,18 +105,19 @@ type Options struct {
 
 // Store is the state of Switchboard. It is safe for concurrent use.
 type Store struct {
-	log     *slog.Logger
-	path    string
-	dialect *dialect
-	clock   *clock
-	schema  int // the version that this program knows
-	read    *sql.DB
-	care    *sql.DB  // for signs of life; nil when nobody shares the database
-	reads   sync.Map // query to *sql.Stmt: parsing a query costs more than running it
-	writer  *writer
-	member  member
-	unlock  func() error
-	metrics *metrics
+	log      *slog.Logger
+	path     string
+	dialect  *dialect
+	clock    *clock
+	takeover time.Duration
+	schema   int // the version that this program knows
+	read     *sql.DB
+	care     *sql.DB  // for signs of life; nil when nobody shares the database
+	reads    sync.Map // query to *sql.Stmt: parsing a query costs more than running it
+	writer   *writer
+	member   member
+	unlock   func() error
+	metrics  *metrics
 
 	recent   *lru.Cache[eventKey, struct{}]   // events that are stored for certain
 	segments *lru.Cache[int64, []event.Event] // read not long ago
@@ -141,7 +146,7 @@ func newStore(path string, unlock func() error, d *dialect, o Options) *Store {
 	}
 	return &Store{
 		member: member{stranger: newReplicaID(), changed: make(chan struct{}, 1)},
-		log:    o.Logger, path: path, dialect: d, clock: &clock{now: o.Clock}, unlock: unlock,
+		log:    o.Logger, path: path, dialect: d, clock: &clock{now: o.Clock}, takeover: cmp.Or(o.Takeover, DefaultTakeover), unlock: unlock,
 		metrics: newMetrics(o.Registerer), recent: recent, segments: segments,
 	}
 }
