@@ -49,7 +49,7 @@ func inCluster(t *testing.T, n int, rules string, o simulator.Options, change fu
 		for i := range c.replicas {
 			c.startReplica(i)
 		}
-		c.world.app = c.replicas[0].app // whose store settle asks
+		c.app = c.replicas[0].app // whose store settle asks
 		defer c.closeAll()
 		fn(c)
 	})
@@ -103,7 +103,7 @@ func (c *cluster) stopReplica(i int, atOnce bool) {
 	r.options.HTTP.CloseIdleConnections()
 	for _, other := range c.replicas {
 		if other.app != nil {
-			c.world.app = other.app
+			c.app = other.app
 		}
 	}
 }
@@ -331,7 +331,7 @@ rules:
 		}
 		say(5)
 		c.options.Rules = []string{filepath.Join(t.TempDir(), "after.yaml")}
-		c.world.rules = c.options.Rules[0]
+		c.rules = c.options.Rules[0]
 		c.writeRules(after)
 		for i := range c.replicas {
 			c.stopReplica(i, false)

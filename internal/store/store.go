@@ -49,6 +49,14 @@
 // SQLite the journal is a write-ahead log with synchronous=FULL, so a commit survives the
 // loss of the process at any instant, and of power if the disk keeps its word. Writes of
 // concurrent callers share a commit (group commit, see writer.go).
+//
+// # Replicas
+//
+// With PostgreSQL several processes work on one database (replicas.go). Each renews a sign of life;
+// the claims of one that has given none for long are released by the others. A process that was only
+// stopped finds its claims gone, writes nothing, and, since it asks Alive before, sends nothing. All
+// go by the database's clock (clock.go), those with the newest rules decide, and one of them leads.
+// Statements are the same for both databases (dialect.go).
 package store
 
 import (

@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -166,7 +165,7 @@ func OnPostgres(t *testing.T, skip string) {
 	if strings.Contains(string(out), "no tests to run") {
 		t.Error("on PostgreSQL: no tests were run")
 	}
-	fmt.Fprintln(t.Output(), strings.TrimSpace(string(out)))
+	t.Log(strings.TrimSpace(string(out)))
 }
 
 // OnlySQLite skips a test that shows something about SQLite when it would run on PostgreSQL.
