@@ -145,21 +145,21 @@ func (s *Store) FinishAttempt(ctx context.Context, c Claim, e AttemptEnd) error 
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`
+		if err := t.send(nil, `
 			INSERT INTO attempts (action, attempt, started_at, finished_at, result, error)
 			VALUES ($1, $2, $3, $4, $5, $6)`,
 			e.Action.ID, e.Attempts, micros(e.Started), micros(e.Finished), e.Result, e.Error); err != nil {
 			return err
 		}
 		for _, part := range e.OwnParts {
-			if _, err := t.exec(`
+			if err := t.send(nil, `
 				INSERT INTO own_parts (workspace, part, action, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 				c.Workspace, part, e.Action.ID, micros(e.Finished)); err != nil {
 				return err
 			}
 		}
 		for _, subject := range e.Touched {
-			if _, err := t.exec(`
+			if err := t.send(nil, `
 				INSERT INTO touches (workspace, subject, to_at, from_at, action) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT DO NOTHING`,
 				c.Workspace, subject, micros(e.TouchedTo), micros(e.TouchedFrom), e.Action.ID); err != nil {
@@ -170,12 +170,11 @@ func (s *Store) FinishAttempt(ctx context.Context, c Claim, e AttemptEnd) error 
 			return err
 		}
 		if e.State == StateDead || e.State == StateParked {
-			_, err := t.exec(`
+			return t.send(nil, `
 				UPDATE actions SET state = 'held', finished_at = $1, error = $2
 				WHERE run = $3 AND state = 'planned' AND id > $4`,
 				finished, "held back: action "+strconv.FormatInt(e.Action.ID, 10)+" of the same run is "+string(e.State),
 				e.Action.Run, e.Action.ID)
-			return err
 		}
 		return nil
 	})
@@ -188,11 +187,7 @@ func (s *Store) FinishAttempt(ctx context.Context, c Claim, e AttemptEnd) error 
 // underClaim runs an update of one action, $5, that takes effect only while the claim holds.
 // The query ends with AND.
 func (t *tx) underClaim(c Claim, query string, args ...any) error {
-	n, err := t.exec(query+held, c.heldArgs(args...)...)
-	if err == nil && n == 0 {
-		return ErrLost
-	}
-	return err
+	return t.send(orLost, query+held, c.heldArgs(args...)...)
 }
 
 // Attempt is one entry in an action's history.

@@ -43,14 +43,10 @@ type PlannedAction struct {
 // up; then nothing is stored.
 func (s *Store) SaveDecision(ctx context.Context, c Claim, d Decision, last bool) error {
 	err := s.writer.do(ctx, func(t *tx) error {
-		n, err := t.exec("DELETE FROM inbox WHERE workspace = $2 AND subject = $3 AND seq = $5 AND"+held, c.heldArgs(d.Seq)...)
-		if err != nil {
+		if err := t.send(orLost, "DELETE FROM inbox WHERE workspace = $2 AND subject = $3 AND seq = $5 AND"+held, c.heldArgs(d.Seq)...); err != nil {
 			return err
 		}
-		if n == 0 {
-			return ErrLost
-		}
-		if _, err := t.exec(`
+		if err := t.send(nil, `
 			INSERT INTO decisions (seq, workspace, ruleset, evaluated_at, trace) VALUES ($1, $2, $3, $4, $5)`,
 			d.Seq, c.Workspace, d.Ruleset, micros(d.At), string(d.Trace)); err != nil {
 			return err
@@ -88,7 +84,7 @@ func (t *tx) insertRun(c Claim, d Decision, r Run) error {
 		}
 	}
 	for _, a := range r.Actions {
-		if _, err := t.exec(`
+		if err := t.send(nil, `
 			INSERT INTO actions (run, seq, workspace, subject, rule, kind, params, admin, state, attempts,
 			                     due_at, attempted_at, planned_at, received_at, finished_at, error, detail)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planned', 0, $9, 0, $9, $10, 0, '', '')`,

@@ -17,6 +17,9 @@ type dialect struct {
 	prepared bool
 	// begin starts a transaction.
 	begin string
+	// putSegment, if not empty, stores a segment ($1) and its arrival ($2 events, received at $3) in one
+	// statement, which needs no transaction around it.
+	putSegment string
 	// patience bounds a transaction; 0 does not. A file answers or fails; a server may do neither.
 	patience time.Duration
 	// vacuum gives space that is not used any more back to the file system, a little of it; empty
@@ -36,8 +39,12 @@ var sqliteDialect = dialect{
 }
 
 var postgresDialect = dialect{
-	name: "postgres", text: numbered, begin: "BEGIN", patience: 15 * time.Second,
-	clean: cleanText, mostFiled: 64, mostClaims: 32,
+	name: "postgres", text: numbered, begin: "BEGIN",
+	putSegment: `
+		WITH s AS (INSERT INTO segments (data) VALUES ($1) RETURNING id)
+		INSERT INTO arrivals (segment, events, received_at) SELECT id, $2, $3 FROM s`,
+	patience: 15 * time.Second,
+	clean:    cleanText, mostFiled: 64, mostClaims: 32,
 }
 
 // withoutRowLocks takes out what SQLite needs not: it has one writer at a time.

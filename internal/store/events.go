@@ -53,14 +53,20 @@ func (s *Store) remember(ctx context.Context) error {
 	})
 }
 
+// inOneSegment is how many of the events go into the first segment.
+func inOneSegment(puts []*put) int {
+	n, size := 1, len(puts[0].ev.Payload)
+	for n < len(puts) && size+len(puts[n].ev.Payload) <= mostSegment {
+		size += len(puts[n].ev.Payload)
+		n++
+	}
+	return n
+}
+
 // putAll stores events in the order given, as one segment or, when they are large, several.
 func (t *tx) putAll(puts []*put) error {
 	for len(puts) > 0 {
-		n, size := 1, len(puts[0].ev.Payload)
-		for n < len(puts) && size+len(puts[n].ev.Payload) <= mostSegment {
-			size += len(puts[n].ev.Payload)
-			n++
-		}
+		n := inOneSegment(puts)
 		if err := t.putSegment(puts[:n]); err != nil {
 			return err
 		}
@@ -70,6 +76,11 @@ func (t *tx) putAll(puts []*put) error {
 }
 
 func (t *tx) putSegment(puts []*put) error {
+	if t.dialect.putSegment != "" {
+		t.segment, t.scratch = encodeSegment(t.segment, t.scratch, puts)
+		_, err := t.exec(t.dialect.putSegment, t.segment, len(puts), micros(puts[0].ev.ReceivedAt))
+		return err
+	}
 	id, err := t.insertSegment(puts)
 	if err != nil {
 		return err
@@ -153,8 +164,7 @@ func (t *tx) fileSegment(segment int64, events []event.Event, now time.Time) (re
 	if err := t.addInbox(events, fresh, now); err != nil {
 		return 0, err
 	}
-	_, err = t.exec("DELETE FROM arrivals WHERE segment = $1", segment)
-	return repeated, err
+	return repeated, t.send(nil, "DELETE FROM arrivals WHERE segment = $1", segment)
 }
 
 // addInbox puts the fresh ones of the events into the inbox. Their subjects are due by now: an

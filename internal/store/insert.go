@@ -14,7 +14,7 @@ type insertion struct {
 }
 
 // insertSizes are the numbers of rows that one statement inserts, most first.
-var insertSizes = [...]int{8, 1}
+var insertSizes = [...]int{64, 32, 16, 8, 4, 2, 1}
 
 var (
 	insertEvents = newInsertion("events (workspace, id, topic, subject, part, created_at, received_at, segment, position)", 9,
@@ -58,7 +58,7 @@ func (t *tx) insert(in *insertion, values []any, scan func(*sql.Rows) error) err
 		for size := n * in.columns; len(values) >= size; values = values[size:] {
 			var err error
 			if scan == nil {
-				_, err = t.exec(in.queries[i], values[:size]...)
+				err = t.send(nil, in.queries[i], values[:size:size]...)
 			} else {
 				err = t.query(in.queries[i], values[:size], scan)
 			}

@@ -91,14 +91,10 @@ func limit(n int) string { return "LIMIT " + strconv.Itoa(n) }
 // Renew holds the claim until the given time, or tells with ErrLost that it is gone.
 func (s *Store) Renew(ctx context.Context, c Claim, until time.Time) error {
 	err := s.writer.do(ctx, func(t *tx) error {
-		n, err := t.exec(`
+		return t.send(orLost, `
 			UPDATE lanes SET visible_at = $1
 			WHERE lane = $2 AND workspace = $3 AND subject = $4 AND fence = $5`,
 			micros(until), int(c.Lane), c.Workspace, c.Subject, c.Fence)
-		if err == nil && n == 0 {
-			return ErrLost
-		}
-		return err
 	})
 	if err != nil {
 		return fmt.Errorf("renew claim: %w", err)
@@ -119,20 +115,19 @@ func (s *Store) Release(ctx context.Context, c Claim, next time.Time) error {
 
 func (t *tx) release(c Claim, next time.Time) error {
 	if next.IsZero() {
-		n, err := t.exec(`
+		if err := t.send(nil, `
 			DELETE FROM lanes
 			WHERE lane = $1 AND workspace = $2 AND subject = $3 AND fence = $4 AND dirty = 0`,
-			int(c.Lane), c.Workspace, c.Subject, c.Fence)
-		if err != nil || n > 0 {
+			int(c.Lane), c.Workspace, c.Subject, c.Fence); err != nil {
 			return err
 		}
 	}
-	// visible_at 0 is due at once: when nothing remained, work arrived in the meantime.
-	_, err := t.exec(`
+	// visible_at 0 is due at once: when nothing remained and the row is still there, work arrived in
+	// the meantime.
+	return t.send(nil, `
 		UPDATE lanes SET fence = 0, dirty = 0, visible_at = $1
 		WHERE lane = $2 AND workspace = $3 AND subject = $4 AND fence = $5`,
 		micros(next), int(c.Lane), c.Workspace, c.Subject, c.Fence)
-	return err
 }
 
 // addWork notes that a subject has work.

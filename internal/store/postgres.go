@@ -20,7 +20,7 @@ var postgresMigrations embed.FS
 
 // How many connections a replica has at the most: one takes events in, some write, some read.
 const (
-	postgresOperators = 8
+	postgresOperators = 4
 	postgresReaders   = 8
 )
 

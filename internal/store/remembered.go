@@ -79,7 +79,7 @@ func (t *tx) remember(c Claim, rule string, q Quota, seq int64, now time.Time) e
 		rule = ""
 	}
 	if q.Per > 0 {
-		if _, err := t.exec(`
+		if err := t.send(nil, `
 			DELETE FROM remembered WHERE workspace = $1 AND rule = $2 AND key = $3
 			  AND (at <= $4 OR until BETWEEN 1 AND $5)`,
 			c.Workspace, rule, q.Key, micros(now.Add(-q.Per)), micros(now)); err != nil {
@@ -90,15 +90,16 @@ func (t *tx) remember(c Claim, rule string, q Quota, seq int64, now time.Time) e
 	if q.Keep > 0 {
 		until = now.Add(q.Keep)
 	}
-	n, err := t.exec(`
+	return t.send(orRemembered, `
 		INSERT INTO remembered (workspace, rule, key, seq, at, runs, until) VALUES ($1, $2, $3, $4, $5, $8, $6)
 		ON CONFLICT (workspace, rule, key) DO UPDATE SET runs = remembered.runs + excluded.runs, seq = excluded.seq
 		WHERE remembered.runs + excluded.runs <= $7`,
 		c.Workspace, rule, q.Key, seq, micros(now), micros(until), q.Runs, max(q.Count, 1))
-	if err != nil {
-		return err
-	}
-	if n == 0 {
+}
+
+// orRemembered ends a transaction whose run is one too many.
+func orRemembered(changed int64) error {
+	if changed == 0 {
 		return ErrRemembered
 	}
 	return nil

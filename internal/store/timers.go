@@ -63,7 +63,7 @@ func (t *tx) changeTimers(c Claim, d Decision) error {
 		}
 	}
 	for _, cancel := range d.Cancels {
-		if _, err := t.exec(`
+		if err := t.send(nil, `
 			INSERT INTO cancels (workspace, subject, rule, topic, part, at, noted_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (workspace, subject, rule) DO UPDATE
 			SET topic = excluded.topic, part = excluded.part, at = excluded.at, noted_at = excluded.noted_at`,
@@ -76,15 +76,13 @@ func (t *tx) changeTimers(c Claim, d Decision) error {
 
 func (t *tx) changeTimer(c Claim, ch TimerChange) error {
 	if ch.Newest != "" {
-		_, err := t.exec("UPDATE timers SET newest = $1 WHERE workspace = $2 AND subject = $3 AND rule = $4", ch.Newest, c.Workspace, c.Subject, ch.Rule)
-		return err
+		return t.send(nil, "UPDATE timers SET newest = $1 WHERE workspace = $2 AND subject = $3 AND rule = $4", ch.Newest, c.Workspace, c.Subject, ch.Rule)
 	}
 	if ch.Set == nil {
-		_, err := t.exec("DELETE FROM timers WHERE workspace = $1 AND subject = $2 AND rule = $3", c.Workspace, c.Subject, ch.Rule)
-		return err
+		return t.send(nil, "DELETE FROM timers WHERE workspace = $1 AND subject = $2 AND rule = $3", c.Workspace, c.Subject, ch.Rule)
 	}
 	s := ch.Set
-	_, err := t.exec(`
+	return t.send(nil, `
 		INSERT INTO timers (workspace, subject, rule, seq, event, topic, part, happened_at, started_at, due_at, place, clock, newest, version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1)
 		ON CONFLICT (workspace, subject, rule) DO UPDATE
@@ -93,7 +91,6 @@ func (t *tx) changeTimer(c Claim, ch TimerChange) error {
 		    place = excluded.place, clock = excluded.clock, newest = excluded.newest, version = timers.version + 1, ripe = 0`,
 		c.Workspace, c.Subject, ch.Rule, s.Seq, s.Event, s.Topic, s.Part, micros(s.HappenedAt), micros(s.StartedAt),
 		micros(s.DueAt), s.Place, s.Clock, s.Newest)
-	return err
 }
 
 // mostRipened is how many timers become events in one transaction at the most.
@@ -131,7 +128,7 @@ func (t *tx) ripen(now time.Time) error {
 			return err
 		}
 		puts[i] = &put{ev: events[i]}
-		if _, err := t.exec("UPDATE timers SET ripe = 1 WHERE workspace = $1 AND subject = $2 AND rule = $3",
+		if err := t.send(nil, "UPDATE timers SET ripe = 1 WHERE workspace = $1 AND subject = $2 AND rule = $3",
 			due[i].Workspace, due[i].Subject, due[i].Rule); err != nil {
 			return err
 		}

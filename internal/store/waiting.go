@@ -71,7 +71,7 @@ func (t *tx) line(c Claim, action int64, l Line) (err error) {
 	switch l {
 	case LineStays:
 	case LineLeft:
-		_, err = t.exec("DELETE FROM waiting WHERE workspace = $1 AND subject = $2 AND action <> $3", c.Workspace, c.Subject, action)
+		return t.send(nil, "DELETE FROM waiting WHERE workspace = $1 AND subject = $2 AND action <> $3", c.Workspace, c.Subject, action)
 	case LineLost:
 		if err := t.giveBackTurn(action); err != nil {
 			return err

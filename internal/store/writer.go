@@ -34,12 +34,13 @@ type writer struct {
 // loop serves a line or both on a connection of its own.
 type loop struct {
 	*writer
-	intake <-chan *put // nil: it serves the other line only
-	ops    <-chan op   // nil: it serves intake only
-	single bool        // one operation in each transaction
-	most   int         // events in one transaction
-	others int         // how many that are not intake go into the next transaction
-	turn   int         // transactions so far
+	intake     <-chan *put // nil: it serves the other line only
+	ops        <-chan op   // nil: it serves intake only
+	single     bool        // one operation in each transaction
+	most       int         // events in one transaction
+	others     int         // how many that are not intake go into the next transaction
+	mostOthers int
+	turn       int // transactions so far
 }
 
 // op is one caller's write. run may be called twice: when another op of its transaction
@@ -58,10 +59,13 @@ const (
 	mostIntake = 16
 	// mostIntakeAlone is that where others do not wait meanwhile, and each statement is a round trip.
 	mostIntakeAlone = 64
-	mostOthers      = 64
-	otherCost       = 8 // events that one of the others is worth
-	otherTurn       = 8 // every which transaction has one of them at least
-	lineLength      = 1024
+	// mostOperated is how many others go into a transaction where several loops serve them: each holds
+	// the rows that it has written to until all are done.
+	mostOperated = 8
+	mostOthers   = 64
+	otherCost    = 8 // events that one of the others is worth
+	otherTurn    = 8 // every which transaction has one of them at least
+	lineLength   = 1024
 )
 
 // newWriter starts the loops of a writer that owns db. operators is how many loops serve the
@@ -75,13 +79,13 @@ func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *wr
 		done:    make(chan struct{}),
 		metrics: m,
 	}
-	first := &loop{writer: w, intake: w.intake, ops: w.ops, single: o.SingleCommits, most: mostIntake, others: 1}
+	first := &loop{writer: w, intake: w.intake, ops: w.ops, single: o.SingleCommits, most: mostIntake, others: 1, mostOthers: mostOthers}
 	loops := []*loop{first}
 	if operators > 0 {
 		first.ops, first.most = nil, mostIntakeAlone
 	}
 	for range operators {
-		loops = append(loops, &loop{writer: w, ops: w.ops, single: true})
+		loops = append(loops, &loop{writer: w, ops: w.ops, single: o.SingleCommits, others: 1, mostOthers: mostOperated})
 	}
 	var running sync.WaitGroup
 	for _, l := range loops {
@@ -175,7 +179,7 @@ func (l *loop) run() {
 func (l *loop) gather(b *batch) {
 	b.puts = drain(l.intake, b.puts, l.most-len(b.puts))
 	if l.turn++; len(b.puts) == 0 {
-		l.others = min(max(2*l.others, 1), mostOthers)
+		l.others = min(max(2*l.others, 1), l.mostOthers)
 	} else if l.others = (l.most - len(b.puts)) / otherCost; l.others == 0 && l.turn%otherTurn == 0 {
 		l.others = 1
 	}
@@ -201,7 +205,14 @@ func drain[T any](line <-chan T, to []T, n int) []T {
 func (l *loop) commit(t *tx, b *batch) {
 	l.metrics.commits.Inc()
 	l.metrics.writes.Add(float64(b.len()))
-	err := t.transact(func() error {
+	transact := t.transact
+	if b.len() > 1 {
+		transact = t.once // parts that are in the way of others are tried one by one
+	}
+	if len(b.ops) == 0 && l.dialect.putSegment != "" && inOneSegment(b.puts) == len(b.puts) {
+		transact = t.alone
+	}
+	err := transact(func() error {
 		if err := t.putAll(b.puts); err != nil {
 			return err
 		}
@@ -256,6 +267,7 @@ type tx struct {
 	conn    *sql.Conn            // nil until it is needed, and after it broke
 	stmts   map[string]*sql.Stmt // prepared once and kept, if the dialect asks for that
 	texts   map[string]string    // statements as the dialect writes them
+	waiting []statement          // to be sent, see send
 	ctx     context.Context      // of this transaction
 	// Space for segments, used again each time.
 	segment, scratch []byte
@@ -275,22 +287,50 @@ func (t *tx) transact(fn func() error) error {
 	}
 }
 
+// alone runs fn, which makes one statement, without a transaction around it.
+func (t *tx) alone(fn func() error) error {
+	ctx, cancel := t.dialect.bound()
+	defer cancel()
+	if err := t.connect(ctx); err != nil {
+		return err
+	}
+	err := fn()
+	if err != nil {
+		t.disconnect() // it may be for the connection's sake
+	}
+	return err
+}
+
+// connect makes sure that there is a connection for what is done within ctx.
+func (t *tx) connect(ctx context.Context) error {
+	t.ctx = ctx
+	if t.conn != nil {
+		return nil
+	}
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect for writing: %w", err)
+	}
+	t.conn = conn
+	return nil
+}
+
 func (t *tx) once(fn func() error) error {
 	ctx, cancel := t.dialect.bound()
 	defer cancel()
-	t.ctx = ctx
-	if t.conn == nil {
-		conn, err := t.db.Conn(ctx)
-		if err != nil {
-			return fmt.Errorf("connect for writing: %w", err)
-		}
-		t.conn = conn
+	if err := t.connect(ctx); err != nil {
+		return err
 	}
-	if _, err := t.exec(t.dialect.begin); err != nil {
+	t.waiting = t.waiting[:0]
+	if err := t.send(nil, t.dialect.begin); err != nil {
 		t.disconnect()
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := fn(); err != nil {
+	err := fn()
+	if err == nil {
+		err = t.flush()
+	}
+	if err != nil {
 		t.rollback()
 		return err
 	}
@@ -307,6 +347,7 @@ func (t *tx) rollback() {
 		_, _ = t.exec("ROLLBACK") // SQLite may have done it already
 		return
 	}
+	t.waiting = t.waiting[:0]
 	ctx, cancel := t.dialect.bound() // the time for the transaction may be up
 	defer cancel()
 	if _, err := t.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
@@ -375,6 +416,9 @@ func (t *tx) query(query string, args []any, scan func(*sql.Rows) error) error {
 
 // run hands a statement to do as the dialect wants it: prepared, or as a text.
 func (t *tx) run(query string, args []any, do func(s *sql.Stmt, text string) error) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
 	t.dialect.cleanArgs(args)
 	s, text, err := t.stmt(query)
 	if err == nil {
@@ -390,12 +434,7 @@ func (t *tx) stmt(query string) (s *sql.Stmt, text string, err error) {
 	if s, ok := t.stmts[query]; ok {
 		return s, "", nil
 	}
-	text, ok := t.texts[query]
-	if !ok {
-		text = t.dialect.text(query)
-		t.texts[query] = text
-	}
-	if !t.dialect.prepared {
+	if text = t.text(query); !t.dialect.prepared {
 		return nil, text, nil
 	}
 	if s, err = t.conn.PrepareContext(background, text); err != nil {
@@ -403,6 +442,16 @@ func (t *tx) stmt(query string) (s *sql.Stmt, text string, err error) {
 	}
 	t.stmts[query] = s
 	return s, "", nil
+}
+
+// text is a statement as the dialect writes it.
+func (t *tx) text(query string) string {
+	text, ok := t.texts[query]
+	if !ok {
+		text = t.dialect.text(query)
+		t.texts[query] = text
+	}
+	return text
 }
 
 func (t *tx) close() {
