@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"switchboard/internal/event"
 )
 
 // dialect is what differs between the databases. All statements are written once, for PostgreSQL,
@@ -90,6 +92,13 @@ func (d *dialect) cleanArgs(args []any) {
 				args[i] = cleaned
 			}
 		}
+	}
+}
+
+// cleanEvent does that with what becomes columns of an event.
+func (d *dialect) cleanEvent(ev *event.Event) {
+	for _, text := range []*string{&ev.Workspace, &ev.ID, &ev.Topic, &ev.Subject, &ev.Part} {
+		*text = d.clean(*text)
 	}
 }
 

@@ -141,6 +141,7 @@ func (t *tx) fileSegment(segment int64, events []event.Event, now time.Time) (re
 	rows := make([]any, 0, 9*len(events))
 	for i := range events {
 		ev := &events[i]
+		t.dialect.cleanEvent(ev) // what comes back is compared with it
 		rows = append(rows, ev.Workspace, ev.ID, ev.Topic, ev.Subject, ev.Part,
 			micros(ev.CreatedAt), micros(ev.ReceivedAt), segment, i)
 	}
