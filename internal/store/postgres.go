@@ -3,11 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +23,7 @@ var postgresMigrations embed.FS
 
 // How many connections a replica has at the most: one takes events in, some write, some read.
 const (
-	postgresOperators = 4
+	postgresOperators = 8
 	postgresReaders   = 8
 )
 
@@ -113,6 +116,22 @@ const (
 	codeSerialization = "40001"
 	codeDeadlock      = "40P01"
 )
+
+// broken tells whether an error is that of a connection that is no good any more, as after a restart of
+// the server.
+func broken(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Class 57 is operator intervention: shut down, crashed, starting up. Not a statement that took too long.
+		return strings.HasPrefix(e.Code, "57P") || strings.HasPrefix(e.Code, "08")
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	if connecting { // the server is not there: the next transaction may find it
+		return false
+	}
+	_, network := errors.AsType[net.Error](err)
+	return network && !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
+}
 
 // inTheWay tells whether the database ended a transaction for the sake of another, so that it may
 // simply be run again.

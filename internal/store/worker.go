@@ -29,6 +29,10 @@ type Worker struct {
 
 	once  sync.Once
 	nudge chan struct{}
+
+	mu sync.Mutex
+	// stranded are claims of ours whose end could not be stored.
+	stranded []Claim
 }
 
 func (w *Worker) init() {
@@ -62,6 +66,7 @@ func (w *Worker) Run(ctx, work context.Context) {
 			return
 		}
 		claimed = time.Now()
+		w.giveBack(ctx)
 		claims, err := w.claim(ctx, w.Concurrency-len(slots))
 		if err != nil && ctx.Err() == nil {
 			w.Logger.ErrorContext(ctx, "cannot claim work", "err", err)
@@ -150,8 +155,25 @@ func (w *Worker) wait(ctx context.Context, failed bool) {
 	}
 }
 
-// work runs Work on one claim. A claim that ends with an error is left to its lease: whoever
-// could not write its end cannot release it either.
+// giveBack releases the claims that could not be released before, so that their work need not wait for
+// the end of a lease once the store is well again.
+func (w *Worker) giveBack(ctx context.Context) {
+	w.mu.Lock()
+	list := w.stranded
+	w.stranded = nil
+	w.mu.Unlock()
+	for i, c := range list {
+		if err := w.Store.Release(context.WithoutCancel(ctx), c, w.Store.Now()); err != nil {
+			w.mu.Lock()
+			w.stranded = append(w.stranded, list[i:]...)
+			w.mu.Unlock()
+			return
+		}
+	}
+}
+
+// work runs Work on one claim. A claim that ends with an error is given back later: whoever could not
+// write its end cannot release it now either.
 func (w *Worker) work(ctx, work context.Context, c Claim) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -162,5 +184,8 @@ func (w *Worker) work(ctx, work context.Context, c Claim) {
 	err := w.Work(work, ctx, c)
 	if err != nil && !errors.Is(err, ErrLost) {
 		w.Logger.ErrorContext(ctx, "cannot work on a subject", "subject", c.Subject, "err", err)
+		w.mu.Lock()
+		w.stranded = append(w.stranded, c)
+		w.mu.Unlock()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -59,13 +60,10 @@ const (
 	mostIntake = 16
 	// mostIntakeAlone is that where others do not wait meanwhile, and each statement is a round trip.
 	mostIntakeAlone = 64
-	// mostOperated is how many others go into a transaction where several loops serve them: each holds
-	// the rows that it has written to until all are done.
-	mostOperated = 8
-	mostOthers   = 64
-	otherCost    = 8 // events that one of the others is worth
-	otherTurn    = 8 // every which transaction has one of them at least
-	lineLength   = 1024
+	mostOthers      = 64
+	otherCost       = 8 // events that one of the others is worth
+	otherTurn       = 8 // every which transaction has one of them at least
+	lineLength      = 1024
 )
 
 // newWriter starts the loops of a writer that owns db. operators is how many loops serve the
@@ -79,13 +77,13 @@ func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *wr
 		done:    make(chan struct{}),
 		metrics: m,
 	}
-	first := &loop{writer: w, intake: w.intake, ops: w.ops, single: o.SingleCommits, most: mostIntake, others: 1, mostOthers: mostOthers}
+	first := &loop{writer: w, intake: w.intake, ops: w.ops, single: o.SingleCommits, most: mostIntake, others: 1}
 	loops := []*loop{first}
 	if operators > 0 {
 		first.ops, first.most = nil, mostIntakeAlone
 	}
 	for range operators {
-		loops = append(loops, &loop{writer: w, ops: w.ops, single: o.SingleCommits, others: 1, mostOthers: mostOperated})
+		loops = append(loops, &loop{writer: w, ops: w.ops, single: true})
 	}
 	var running sync.WaitGroup
 	for _, l := range loops {
@@ -179,7 +177,7 @@ func (l *loop) run() {
 func (l *loop) gather(b *batch) {
 	b.puts = drain(l.intake, b.puts, l.most-len(b.puts))
 	if l.turn++; len(b.puts) == 0 {
-		l.others = min(max(2*l.others, 1), l.mostOthers)
+		l.others = min(max(2*l.others, 1), mostOthers)
 	} else if l.others = (l.most - len(b.puts)) / otherCost; l.others == 0 && l.turn%otherTurn == 0 {
 		l.others = 1
 	}
@@ -206,9 +204,6 @@ func (l *loop) commit(t *tx, b *batch) {
 	l.metrics.commits.Inc()
 	l.metrics.writes.Add(float64(b.len()))
 	transact := t.transact
-	if b.len() > 1 {
-		transact = t.once // parts that are in the way of others are tried one by one
-	}
 	if len(b.ops) == 0 && l.dialect.putSegment != "" && inOneSegment(b.puts) == len(b.puts) {
 		transact = t.alone
 	}
@@ -273,22 +268,29 @@ type tx struct {
 	segment, scratch []byte
 }
 
-// mostTries is how often a transaction is tried that others were in the way of.
+// mostTries is how often a transaction is tried.
 const mostTries = 5
 
-// transact runs fn in a transaction. One that the database ended for the sake of another is run
-// again.
-func (t *tx) transact(fn func() error) error {
+// transact runs fn in a transaction. One that the database ended for the sake of another is run again,
+// and one whose connection proves to be broken before its end.
+func (t *tx) transact(fn func() error) error { return t.again(func() error { return t.once(fn) }) }
+
+func (t *tx) again(once func() error) error {
 	for try := 1; ; try++ {
-		err := t.once(fn)
-		if err == nil || try == mostTries || !inTheWay(err) {
+		err := once()
+		if err == nil || try == mostTries || !inTheWay(err) && !broken(err) || errors.Is(err, errUnknown) {
 			return err
 		}
 	}
 }
 
-// alone runs fn, which makes one statement, without a transaction around it.
-func (t *tx) alone(fn func() error) error {
+// errUnknown says that the connection broke while a transaction was committed: it may have been.
+var errUnknown = errors.New("whether it was committed is not known")
+
+// alone runs fn, which makes one statement, without a transaction around it. It may be made twice.
+func (t *tx) alone(fn func() error) error { return t.again(func() error { return t.onceAlone(fn) }) }
+
+func (t *tx) onceAlone(fn func() error) error {
 	ctx, cancel := t.dialect.bound()
 	defer cancel()
 	if err := t.connect(ctx); err != nil {
@@ -336,6 +338,9 @@ func (t *tx) once(fn func() error) error {
 	}
 	if _, err := t.exec("COMMIT"); err != nil {
 		t.rollback()
+		if broken(err) {
+			err = errors.Join(err, errUnknown)
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
