@@ -215,7 +215,7 @@ func TestLimit(t *testing.T) {
 		if n := notes(w); n != 13 {
 			t.Errorf("with a window that is over: %d notes", n)
 		}
-		if st, err := w.app.Store().Limits(context.Background()); err != nil || len(st) != 1 {
+		if st, err := w.app.Store().Limits(context.Background(), ""); err != nil || len(st) != 1 {
 			t.Errorf("the limit is %d rows, %v; want one however often the rule ran", len(st), err)
 		}
 	})

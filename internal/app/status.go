@@ -52,7 +52,7 @@ func (a *App) timers(ctx context.Context, st *console.Status) (err error) {
 		byRule[r.Name] = r
 	}
 	const next = 20
-	list, err := a.store.NextTimers(ctx, next)
+	list, err := a.store.NextTimers(ctx, "", next)
 	for _, t := range list {
 		r := byRule[t.Rule]
 		st.Timers = append(st.Timers, console.Timer{Timer: t, After: r.After, CancelOn: r.CancelOn})

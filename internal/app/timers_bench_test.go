@@ -58,7 +58,7 @@ func fillTimers(tb testing.TB, path string, ids []string, first time.Time, step 
 	for range 64 {
 		wg.Go(func() {
 			for {
-				claims, err := s.Claim(tb.Context(), store.LaneEvents, 8, time.Now(), time.Hour)
+				claims, err := s.Claim(tb.Context(), store.LaneEvents, "", 8, time.Now(), time.Hour)
 				if err != nil || len(claims) == 0 {
 					return
 				}

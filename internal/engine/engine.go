@@ -29,6 +29,8 @@ import (
 // Options are the parts and settings of an engine.
 type Options struct {
 	Store *store.Store
+	// Workspace is whose events these are; all if empty.
+	Workspace string
 	// Rules gives the ruleset to use for the next event; it changes with a reload (I8).
 	Rules func() *rules.Ruleset
 	// Facts reads what payloads lack.
@@ -82,7 +84,7 @@ func New(o Options) *Engine {
 		o.Registerer.MustRegister(pausedCollector{e}, timerCollector{e})
 	}
 	e.loop = &store.Worker{
-		Store: o.Store, Lane: store.LaneEvents, Concurrency: o.Concurrency,
+		Store: o.Store, Lane: store.LaneEvents, Workspace: o.Workspace, Concurrency: o.Concurrency,
 		Lease: o.Lease, Poll: o.Poll, Logger: o.Logger, Ready: e.ready, Work: e.evaluateSubject,
 	}
 	return e

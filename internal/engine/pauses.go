@@ -52,7 +52,7 @@ func (e *Engine) sayPaused(ctx context.Context, ev event.Event, o rules.Outcome)
 // Paused returns the rules that are paused by their limit, and until when. It reads the store,
 // so it is right after a restart and a reload, and in every replica.
 func (e *Engine) Paused(ctx context.Context) (map[string]time.Time, error) {
-	limits, err := e.o.Store.Limits(ctx)
+	limits, err := e.o.Store.Limits(ctx, e.o.Workspace)
 	if err != nil {
 		return nil, err
 	}

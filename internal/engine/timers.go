@@ -118,7 +118,7 @@ func (c timerCollector) Collect(ch chan<- prometheus.Metric) {
 // WaitingTimers counts the timers that wait, by rule: all rules that have `after`, and those that
 // are gone and left some.
 func (e *Engine) WaitingTimers(ctx context.Context) (map[string]int, error) {
-	groups, err := e.o.Store.TimerGroups(ctx)
+	groups, err := e.o.Store.TimerGroups(ctx, e.o.Workspace)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (e *Engine) planOnce(ctx context.Context) error {
 	if e.o.Store.Outdated() {
 		return nil // whoever has newer rules does it
 	}
-	groups, err := e.o.Store.TimerGroups(ctx)
+	groups, err := e.o.Store.TimerGroups(ctx, e.o.Workspace)
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,7 @@ func (q *Queue) serveLines(ctx context.Context, freed bool) (err error) {
 	if q.o.Ready != nil && q.o.Ready().After(time.Now()) {
 		return nil // the next look will do
 	}
-	heads, err := q.o.Store.Lines(ctx)
+	heads, err := q.o.Store.Lines(ctx, q.o.Workspace)
 	q.waiting.Store(len(heads) > 0 || err != nil)
 	if !freed && !q.o.Store.Leads() {
 		return err

@@ -46,6 +46,8 @@ import (
 // Options are the parts and settings of a queue.
 type Options struct {
 	Store *store.Store
+	// Workspace is whose actions these are; all if empty.
+	Workspace string
 	// Env is what actions are performed with.
 	Env *actions.Env
 	// Ready tells since when calls may be made: a time in the future says that the budget is
@@ -109,7 +111,7 @@ func New(o Options) *Queue {
 		q.now = o.Store.Now
 	}
 	q.loop = &store.Worker{
-		Store: o.Store, Lane: store.LaneActions, Concurrency: o.Concurrency,
+		Store: o.Store, Lane: store.LaneActions, Workspace: o.Workspace, Concurrency: o.Concurrency,
 		Lease: q.lease(), Poll: o.Poll, Logger: o.Logger, Ready: o.Ready, Work: q.drain,
 	}
 	return q

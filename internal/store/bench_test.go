@@ -56,7 +56,7 @@ func BenchmarkDecide(b *testing.B) {
 	trace := json.RawMessage(`{"rules":[]}`)
 	b.ResetTimer()
 	for done := 0; done < b.N; {
-		claims, err := s.Claim(b.Context(), store.LaneEvents, 32, time.Now(), time.Minute)
+		claims, err := s.Claim(b.Context(), store.LaneEvents, "", 32, time.Now(), time.Minute)
 		if err != nil {
 			b.Fatal(err)
 		}

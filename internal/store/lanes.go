@@ -21,6 +21,15 @@ const (
 // covers one lane only, SQLite prepares a statement anew each time that a parameter names a lane.
 func (l Lane) is() string { return "lane = " + strconv.Itoa(int(l)) }
 
+// in is the condition for rows of a workspace, which is the parameter $1; those of all workspaces if it
+// is empty.
+func in(workspace string) (condition string, args []any) {
+	if workspace == "" {
+		return "", nil
+	}
+	return " AND workspace = $1", []any{workspace}
+}
+
 // Claim is the right to work on one subject in one lane until its lease ends.
 type Claim struct {
 	Lane      Lane
@@ -29,15 +38,16 @@ type Claim struct {
 	Fence     int64
 }
 
-// Claim takes up to n subjects that have work due at now, those first that have waited
-// longest, and holds them until now+lease.
-func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, lease time.Duration) ([]Claim, error) {
+// Claim takes up to n subjects of a workspace (of all, if it is empty) that have work due at now, those
+// first that have waited longest, and holds them until now+lease.
+func (s *Store) Claim(ctx context.Context, lane Lane, workspace string, n int, now time.Time, lease time.Duration) ([]Claim, error) {
 	// Looking first keeps an idle service from writing: reads cost no fsync.
-	if due, ok, err := s.NextDue(ctx, lane); err != nil || !ok || due.After(now) {
+	if due, ok, err := s.NextDue(ctx, lane, workspace); err != nil || !ok || due.After(now) {
 		return nil, err
 	}
 	var claims []Claim
 	var filed filing
+	most := min(n, s.dialect.mostClaims)
 	err := s.writer.do(ctx, func(t *tx) (err error) {
 		claims = nil
 		if lane == LaneEvents {
@@ -46,16 +56,18 @@ func (s *Store) Claim(ctx context.Context, lane Lane, n int, now time.Time, leas
 			}
 		}
 		fence := s.nextFence()
+		where, args := in(workspace)
+		n := len(args)
 		// The list is made first, by itself: PostgreSQL may otherwise ask for it again for every row,
 		// and get others each time.
 		return t.query(`
 			WITH due AS MATERIALIZED (
 				SELECT lane, workspace, subject FROM lanes
-				WHERE `+lane.is()+` AND visible_at <= $3 ORDER BY visible_at `+limit(min(n, t.dialect.mostClaims))+` FOR UPDATE SKIP LOCKED)
-			UPDATE lanes SET fence = $1, visible_at = $2, dirty = 0
+				WHERE `+lane.is()+where+` AND visible_at <= `+arg(n+1)+` ORDER BY visible_at `+limit(most)+` FOR UPDATE SKIP LOCKED)
+			UPDATE lanes SET fence = `+arg(n+2)+`, visible_at = `+arg(n+3)+`, dirty = 0
 			WHERE (lane, workspace, subject) IN (SELECT lane, workspace, subject FROM due)
 			RETURNING workspace, subject`,
-			[]any{fence, micros(now.Add(lease)), micros(now)},
+			append(args, micros(now), fence, micros(now.Add(lease))),
 			func(r *sql.Rows) error {
 				c := Claim{Lane: lane, Fence: fence}
 				err := r.Scan(&c.Workspace, &c.Subject)
@@ -87,6 +99,9 @@ func (t *tx) takeIn(now time.Time) (filing, error) {
 // limit is the clause for at most n rows. The number stands in the text: SQLite prepares a
 // statement anew each time that a parameter decides over its limit.
 func limit(n int) string { return "LIMIT " + strconv.Itoa(n) }
+
+// arg is a parameter of a statement.
+func arg(n int) string { return "$" + strconv.Itoa(n) }
 
 // Renew holds the claim until the given time, or tells with ErrLost that it is gone.
 func (s *Store) Renew(ctx context.Context, c Claim, until time.Time) error {
@@ -135,12 +150,13 @@ func (t *tx) addWork(lane Lane, workspace, subject string, due time.Time) error 
 	return t.insert(&insertWork, []any{int(lane), workspace, subject, micros(due)}, nil)
 }
 
-// NextDue tells when the next subject of the lane may be claimed; ok is false when there is
-// none. A claimed subject counts with the end of its lease. Events that are not filed yet are due
+// NextDue tells when the next subject of a workspace (of all, if it is empty) may be claimed in the lane;
+// ok is false when there is none. A claimed subject counts with the end of its lease. Events that are not filed yet are due
 // always: they say nothing about which subject waits for what. Timers that wait count as well.
-func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool, err error) {
-	first := func(query string) error {
-		rows, err := s.query(ctx, query)
+func (s *Store) NextDue(ctx context.Context, lane Lane, workspace string) (due time.Time, ok bool, err error) {
+	where, args := in(workspace)
+	first := func(query string, args ...any) error {
+		rows, err := s.query(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -157,11 +173,11 @@ func (s *Store) NextDue(ctx context.Context, lane Lane) (due time.Time, ok bool,
 		if err := first("SELECT 0 FROM arrivals LIMIT 1"); err != nil || ok {
 			return due, ok, err
 		}
-		if err := first("SELECT due_at FROM timers WHERE ripe = 0 ORDER BY due_at LIMIT 1"); err != nil {
+		if err := first("SELECT due_at FROM timers WHERE ripe = 0"+where+" ORDER BY due_at LIMIT 1", args...); err != nil {
 			return due, ok, err
 		}
 	}
-	err = first("SELECT visible_at FROM lanes WHERE " + lane.is() + " ORDER BY visible_at LIMIT 1")
+	err = first("SELECT visible_at FROM lanes WHERE "+lane.is()+where+" ORDER BY visible_at LIMIT 1", args...)
 	return due, ok, err
 }
 

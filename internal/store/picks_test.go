@@ -31,7 +31,7 @@ func act(t testing.TB, s *store.Store, n int) (list []acting) {
 		put(t, s, fmt.Sprint(t.Name(), st.ActionsWaiting, "-", i), fmt.Sprintf("conversation/%d-%d", st.ActionsWaiting, i))
 	}
 	for planned := 0; planned < n; {
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 8, start, time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 8, start, time.Minute)
 		if err != nil || len(claims) == 0 {
 			t.Fatal(claims, err)
 		}
@@ -46,7 +46,7 @@ func act(t testing.TB, s *store.Store, n int) (list []acting) {
 func claimActions(t testing.TB, s *store.Store, n int, now time.Time) (list []acting) {
 	t.Helper()
 	for len(list) < n {
-		claims, err := s.Claim(t.Context(), store.LaneActions, 8, now, time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneActions, "", 8, now, time.Minute)
 		if err != nil || len(claims) == 0 {
 			t.Fatalf("claimed %d of %d actions, %v", len(list), n, err)
 		}
@@ -281,7 +281,7 @@ func TestLine(t *testing.T) {
 		if got := subjects(inLine(t, s)); got != "2 1 0" {
 			t.Errorf("after a restart %s", got)
 		}
-		heads, err := s.Lines(t.Context())
+		heads, err := s.Lines(t.Context(), "")
 		if err != nil || subjects(heads) != "2 3" {
 			t.Errorf("heads %s, %v", subjects(heads), err)
 		}

@@ -55,9 +55,10 @@ type Limit struct {
 	Memory
 }
 
-// Limits returns what rules remember of LimitKey, which is one row for each at the most.
-func (s *Store) Limits(ctx context.Context) ([]Limit, error) {
-	rows, err := s.query(ctx, "SELECT workspace, rule, runs, at, until FROM remembered WHERE key = '"+LimitKey+"'")
+// Limits returns what rules of a workspace (of all, if it is empty) remember of LimitKey, which is one row for each at the most.
+func (s *Store) Limits(ctx context.Context, workspace string) ([]Limit, error) {
+	where, args := in(workspace)
+	rows, err := s.query(ctx, "SELECT workspace, rule, runs, at, until FROM remembered WHERE key = '"+LimitKey+"'"+where, args...)
 	if err != nil {
 		return nil, err
 	}

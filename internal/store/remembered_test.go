@@ -71,7 +71,7 @@ func TestRemembered(t *testing.T) {
 				t.Errorf("after %s: %v, %+v; want refused %v, %+v", step.after, err, m, step.refused, step.want)
 			}
 		}
-		if limits, err := s.Limits(t.Context()); err != nil || len(limits) != 1 || limits[0].Rule != "r" || limits[0].Runs != 1 {
+		if limits, err := s.Limits(t.Context(), ""); err != nil || len(limits) != 1 || limits[0].Rule != "r" || limits[0].Runs != 1 {
 			t.Errorf("Limits = %+v, %v; want the one window of the rule", limits, err)
 		}
 	})
@@ -123,10 +123,10 @@ func TestRemembered(t *testing.T) {
 		for i := range n {
 			put(t, s, fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
 		}
-		claims, err := s.Claim(t.Context(), store.LaneEvents, n, start, time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", n, start, time.Minute)
 		for err == nil && len(claims) < n { // events are filed a few at a time
 			var more []store.Claim
-			more, err = s.Claim(t.Context(), store.LaneEvents, n, start, time.Minute)
+			more, err = s.Claim(t.Context(), store.LaneEvents, "", n, start, time.Minute)
 			claims = append(claims, more...)
 		}
 		if err != nil {

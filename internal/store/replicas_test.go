@@ -152,7 +152,7 @@ func (w *workers) run(s *store.Store, lane store.Lane, clock *fakeClock, stop ch
 			return
 		default:
 		}
-		claims, err := s.Claim(context.Background(), lane, 4, clock.Now(), time.Hour)
+		claims, err := s.Claim(context.Background(), lane, "", 4, clock.Now(), time.Hour)
 		if err != nil {
 			w.t.Error(err)
 			return
@@ -241,7 +241,7 @@ func TestI4_a_replica_that_was_taken_for_dead(t *testing.T) {
 
 	clock.Add(store.DefaultTakeover - time.Second)
 	beat(t, b)
-	if claims, err := b.Claim(t.Context(), store.LaneActions, 10, clock.Now(), time.Minute); err != nil || len(claims) != 0 {
+	if claims, err := b.Claim(t.Context(), store.LaneActions, "", 10, clock.Now(), time.Minute); err != nil || len(claims) != 0 {
 		t.Fatalf("before its time: %v, %v", claims, err)
 	}
 	clock.Add(2 * time.Second)
@@ -425,7 +425,7 @@ func TestPut_hostile_texts(t *testing.T) {
 		}
 	}
 	var pending []event.Event
-	claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+	claims, err := s.Claim(t.Context(), store.LaneEvents, "", 10, start, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

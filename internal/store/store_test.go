@@ -56,7 +56,7 @@ func put(t testing.TB, s *store.Store, id, subject string) {
 // claimOne claims the only subject that is due.
 func claimOne(t testing.TB, s *store.Store, lane store.Lane, now time.Time) store.Claim {
 	t.Helper()
-	claims, err := s.Claim(t.Context(), lane, 10, now, time.Minute)
+	claims, err := s.Claim(t.Context(), lane, "", 10, now, time.Minute)
 	if err != nil || len(claims) != 1 {
 		t.Fatalf("Claim = %v, %v; want one claim", claims, err)
 	}
@@ -68,7 +68,7 @@ func allPending(t testing.TB, s *store.Store) []event.Event {
 	t.Helper()
 	var events []event.Event
 	for range 1000 {
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 100, time.Now(), time.Nanosecond)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 100, time.Now(), time.Nanosecond)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func allPending(t testing.TB, s *store.Store) []event.Event {
 // claimFor claims one subject among several that are due.
 func claimFor(t testing.TB, s *store.Store, subject string) store.Claim {
 	t.Helper()
-	claims, err := s.Claim(t.Context(), store.LaneEvents, 10, time.Now(), time.Minute)
+	claims, err := s.Claim(t.Context(), store.LaneEvents, "", 10, time.Now(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func claimFor(t testing.TB, s *store.Store, subject string) store.Claim {
 
 func noClaims(t testing.TB, s *store.Store, lane store.Lane, now time.Time) {
 	t.Helper()
-	if claims, err := s.Claim(t.Context(), lane, 10, now, time.Minute); err != nil || len(claims) != 0 {
+	if claims, err := s.Claim(t.Context(), lane, "", 10, now, time.Minute); err != nil || len(claims) != 0 {
 		t.Fatalf("Claim = %v, %v; want none", claims, err)
 	}
 }
@@ -281,7 +281,7 @@ func TestPut(t *testing.T) {
 		if _, err := s.Put(t.Context(), early); err != nil {
 			t.Fatal(err)
 		}
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 10, start, time.Minute)
 		if err != nil || len(claims) != 2 {
 			t.Errorf("Claim = %v, %v; want both subjects", claims, err)
 		}
@@ -402,7 +402,7 @@ func TestClaims(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 2, start, time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 2, start, time.Minute)
 		if err != nil || len(claims) != 2 {
 			t.Fatal(claims, err)
 		}
@@ -430,7 +430,7 @@ func TestSaveDecision(t *testing.T) {
 		s := open(t)
 		put(t, s, "n1", "conversation/1")
 		put(t, s, "n2", "conversation/2")
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 10, start, time.Minute)
 		if err != nil || len(claims) != 2 {
 			t.Fatal(claims, err)
 		}
@@ -628,7 +628,7 @@ func TestPrune(t *testing.T) {
 	put(t, s, "old", "conversation/1")
 	put(t, s, "waiting", "conversation/2")
 	put(t, s, "unfinished", "conversation/3")
-	claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+	claims, err := s.Claim(t.Context(), store.LaneEvents, "", 10, start, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -637,7 +637,7 @@ func TestPrune(t *testing.T) {
 			plan(t, s, c, 1, true)
 		}
 	}
-	acting, err := s.Claim(t.Context(), store.LaneActions, 10, start, time.Minute)
+	acting, err := s.Claim(t.Context(), store.LaneActions, "", 10, start, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -671,7 +671,7 @@ func TestI10_pruning_goes_on(t *testing.T) {
 		put(t, s, fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
 	}
 	for range 25 {
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 50, time.Now(), time.Hour)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 50, time.Now(), time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -728,7 +728,7 @@ func TestI10_pruned(t *testing.T) {
 	}
 	store.PutTogether(s, together)
 	for len(allPending(t, s)) > 1 {
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 10, time.Now(), time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 10, time.Now(), time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -762,7 +762,7 @@ func TestI7_pruning_is_interrupted(t *testing.T) {
 		put(t, s, fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
 	}
 	for len(allPending(t, s)) > 0 {
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 50, time.Now(), time.Minute)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 50, time.Now(), time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -938,5 +938,41 @@ func TestGroupCommit(t *testing.T) {
 	wg.Wait()
 	if st, err := s.Stats(t.Context()); err != nil || st.EventsWaiting != 51 {
 		t.Errorf("Stats = %+v, %v; want 51 waiting", st, err)
+	}
+}
+
+// TestClaims_of_a_workspace: a flood in one workspace keeps the work of another from nothing.
+func TestClaims_of_a_workspace(t *testing.T) {
+	s := open(t)
+	for i := range 50 {
+		put(t, s, fmt.Sprint("flood", i), fmt.Sprint("conversation/", i))
+	}
+	other := newEvent("n1", "conversation/1")
+	other.Workspace = "other"
+	if _, err := s.Put(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	var claims []store.Claim
+	for range 10 { // it is filed after the flood, some at a time
+		more, err := s.Claim(t.Context(), store.LaneEvents, "other", 10, start, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims = append(claims, more...)
+	}
+	if len(claims) != 1 || claims[0].Workspace != "other" {
+		t.Fatalf("%+v, want the subject of the other workspace", claims)
+	}
+	if due, ok, err := s.NextDue(t.Context(), store.LaneEvents, "other"); err != nil || !ok || due.Before(start.Add(time.Minute)) {
+		t.Errorf("%s, %v, %v: want the end of the lease", due, ok, err)
+	}
+	rest, err := s.Claim(t.Context(), store.LaneEvents, "ws", 100, start, time.Minute)
+	if err != nil || len(rest) == 0 {
+		t.Fatalf("%v, %v", rest, err)
+	}
+	for _, c := range rest {
+		if c.Workspace != "ws" {
+			t.Errorf("%+v", c)
+		}
 	}
 }

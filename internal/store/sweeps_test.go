@@ -84,7 +84,7 @@ func TestSweepWork(t *testing.T) {
 	putResult(t, s, "8")
 	saveSweep(t, s, &w)
 	want("not filed", 10, 0)
-	claims, err := s.Claim(t.Context(), store.LaneEvents, 10, start, time.Minute)
+	claims, err := s.Claim(t.Context(), store.LaneEvents, "", 10, start, time.Minute)
 	if err != nil || len(claims) != 3 {
 		t.Fatal(claims, err)
 	}
@@ -128,7 +128,7 @@ func TestHasEvent(t *testing.T) {
 	has(sweepPrefix+"7", false)
 	putResult(t, s, "7")
 	has(sweepPrefix+"7", true)
-	if _, err := s.Claim(t.Context(), store.LaneEvents, 1, start, time.Minute); err != nil {
+	if _, err := s.Claim(t.Context(), store.LaneEvents, "", 1, start, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	store.ForgetRecent(s)

@@ -179,9 +179,11 @@ func (s *Store) TimersOn(ctx context.Context, workspace, subject string) ([]Time
 	return s.timers(ctx, "WHERE workspace = $1 AND subject = $2", workspace, subject)
 }
 
-// NextTimers returns up to n timers that wait, those first that are due next.
-func (s *Store) NextTimers(ctx context.Context, n int) ([]Timer, error) {
-	return s.timers(ctx, "WHERE ripe = 0 ORDER BY due_at, place "+limit(n))
+// NextTimers returns up to n timers of a workspace (of all, if it is empty) that wait, those first that
+// are due next.
+func (s *Store) NextTimers(ctx context.Context, workspace string, n int) ([]Timer, error) {
+	where, args := in(workspace)
+	return s.timers(ctx, "WHERE ripe = 0"+where+" ORDER BY due_at, place "+limit(n), args...)
 }
 
 // CancelsOn returns what cancels timers on a subject, the last event for each rule.
@@ -204,19 +206,21 @@ func (s *Store) CancelsOn(ctx context.Context, workspace, subject string) ([]Can
 
 // TimerGroup are the timers that one rule started on one topic with one clock.
 type TimerGroup struct {
+	Workspace          string // empty for all
 	Rule, Clock, Topic string
 	Waiting            int
 }
 
-// TimerGroups counts the timers that wait.
-func (s *Store) TimerGroups(ctx context.Context) ([]TimerGroup, error) {
-	rows, err := s.query(ctx, "SELECT rule, clock, topic, count(*) FROM timers GROUP BY rule, clock, topic ORDER BY rule, clock, topic")
+// TimerGroups counts the timers of a workspace (of all, if it is empty) that wait.
+func (s *Store) TimerGroups(ctx context.Context, workspace string) ([]TimerGroup, error) {
+	where, args := in(workspace)
+	rows, err := s.query(ctx, "SELECT rule, clock, topic, count(*) FROM timers WHERE 1 = 1"+where+" GROUP BY rule, clock, topic ORDER BY rule, clock, topic", args...)
 	if err != nil {
 		return nil, err
 	}
 	var list []TimerGroup
 	err = eachRow(rows, func(r *sql.Rows) error {
-		var g TimerGroup
+		g := TimerGroup{Workspace: workspace}
 		err := r.Scan(&g.Rule, &g.Clock, &g.Topic, &g.Waiting)
 		list = append(list, g)
 		return err
@@ -260,8 +264,12 @@ func (timer Timer) identity() []any {
 // a timer out of the group. still is asked between reading a chunk and writing it, so that what was
 // started since is not taken for what was there before.
 func (s *Store) changeGroup(ctx context.Context, g TimerGroup, still func() bool, change func(*tx, Timer) (int64, error)) (changed int, err error) {
+	where, args := in(g.Workspace)
+	n := len(args)
+	where = "WHERE rule = " + arg(n+1) + " AND clock = " + arg(n+2) + " AND topic = " + arg(n+3) + " AND ripe = 0" + where + " " + limit(groupChunk)
+	args = append(args, g.Rule, g.Clock, g.Topic)
 	for {
-		list, err := s.timers(ctx, "WHERE rule = $1 AND clock = $2 AND topic = $3 AND ripe = 0 "+limit(groupChunk), g.Rule, g.Clock, g.Topic)
+		list, err := s.timers(ctx, where, args...)
 		if err != nil || len(list) == 0 || !still() {
 			return changed, err
 		}

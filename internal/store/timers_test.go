@@ -47,7 +47,7 @@ func timersOn(t testing.TB, s *store.Store, subject string) []store.Timer {
 
 func nextDue(t testing.TB, s *store.Store) time.Time {
 	t.Helper()
-	due, _, err := s.NextDue(t.Context(), store.LaneEvents)
+	due, _, err := s.NextDue(t.Context(), store.LaneEvents, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestTimers_many(t *testing.T) {
 	}
 	var rules []string
 	for range n {
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 1, later.Add(time.Hour), time.Hour)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 1, later.Add(time.Hour), time.Hour)
 		if err != nil || len(claims) != 1 {
 			t.Fatalf("%v, %v", claims, err)
 		}
@@ -190,7 +190,7 @@ func TestTimers_I8_groups(t *testing.T) {
 	}
 	groups := func() string {
 		t.Helper()
-		list, err := s.TimerGroups(t.Context())
+		list, err := s.TimerGroups(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestTimers_I8_groups(t *testing.T) {
 	if got, want := groups(), "other 20m0s 450; "; got != want {
 		t.Errorf("groups %q, want %q", got, want)
 	}
-	if next, err := s.NextTimers(t.Context(), 3); err != nil || len(next) != 3 || next[0].Rule != "other" {
+	if next, err := s.NextTimers(t.Context(), "", 3); err != nil || len(next) != 3 || next[0].Rule != "other" {
 		t.Errorf("next %+v, %v", next, err)
 	}
 }
@@ -278,7 +278,7 @@ func TestTimers_I3_wait_for_what_was_received_before(t *testing.T) {
 		}
 	}
 	for range 100 {
-		claims, err := s.Claim(t.Context(), store.LaneEvents, 8, due.Add(time.Second), time.Hour)
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 8, due.Add(time.Second), time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -98,13 +98,18 @@ type Waiting struct {
 	Served, Stuck bool
 }
 
-// Lines returns the first of each line: one conversation for each team for which some wait.
-func (s *Store) Lines(ctx context.Context) ([]Waiting, error) {
+// Lines returns the first of each line of a workspace (of all, if it is empty): one conversation for each
+// team for which some wait.
+func (s *Store) Lines(ctx context.Context, workspace string) ([]Waiting, error) {
+	where, args := "", []any{micros(time.Time{})}
+	if workspace != "" {
+		where, args = "workspace = $2 AND", append(args, workspace)
+	}
 	return s.waiting(ctx, `
-		WHERE NOT EXISTS (
+		WHERE `+where+` NOT EXISTS (
 			SELECT 1 FROM waiting o WHERE o.workspace = w.workspace AND o.team = w.team
 			  AND (o.since < w.since OR (o.since = w.since AND o.subject < w.subject)))
-		ORDER BY since`, micros(time.Time{}))
+		ORDER BY since`, args...)
 }
 
 // InLine returns those who may be served next of all who wait for a team, who has waited longest

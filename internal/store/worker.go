@@ -16,6 +16,7 @@ import (
 type Worker struct {
 	Store       *Store
 	Lane        Lane
+	Workspace   string // whose work; all if empty
 	Concurrency int
 	Lease       time.Duration
 	Poll        time.Duration // how long to wait at the most before asking again; 1 second if 0
@@ -120,7 +121,7 @@ func (w *Worker) claim(ctx context.Context, n int) ([]Claim, error) {
 	}
 	// A claim whose answer is not waited for would be held until its lease ends, so the end
 	// of ctx does not interrupt it.
-	return w.Store.Claim(context.WithoutCancel(ctx), w.Lane, n, now, w.Lease)
+	return w.Store.Claim(context.WithoutCancel(ctx), w.Lane, w.Workspace, n, now, w.Lease)
 }
 
 // wait returns when there may be work: at the next due time, on a nudge, or when it is time
@@ -129,7 +130,7 @@ func (w *Worker) wait(ctx context.Context, failed bool) {
 	pause := w.Poll
 	if !failed {
 		now := time.Now()
-		if due, ok, err := w.Store.NextDue(ctx, w.Lane); err == nil && ok {
+		if due, ok, err := w.Store.NextDue(ctx, w.Lane, w.Workspace); err == nil && ok {
 			pause = min(pause, due.Sub(now))
 		}
 		if w.Ready != nil {
