@@ -47,7 +47,8 @@ func (r Recovered) Event(now time.Time) (Event, error) {
 		Recovered recovered      `json:"recovered"`
 		Data      map[string]any `json:"data"`
 	}{
-		"notification_event", ev.Workspace, ev.ID, ev.Topic, ev.CreatedAt.Unix(), recovered{now.Unix(), r.MaxAge.Seconds()},
+		"notification_event", ev.Workspace, ev.ID, ev.Topic, ev.CreatedAt.Unix(),
+		recovered{now.Unix(), r.MaxAge.Seconds()},
 		map[string]any{"type": "notification_event_data", "item": r.Item},
 	})
 	if err != nil {
