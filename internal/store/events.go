@@ -65,12 +65,10 @@ func inOneSegment(puts []*put) int {
 
 // putAll stores events in the order given, as one segment or, when they are large, several.
 func (t *tx) putAll(puts []*put) error {
-	for len(puts) > 0 {
-		n := inOneSegment(puts)
-		if err := t.putSegment(puts[:n]); err != nil {
+	for _, some := range cutSegments(puts) {
+		if err := t.putSegment(some); err != nil {
 			return err
 		}
-		puts = puts[n:]
 	}
 	return nil
 }
@@ -111,7 +109,7 @@ func (s *Store) report(ctx context.Context, f filing) {
 }
 
 // file gives the events of the oldest arrivals their rows, and notes that their subjects have
-// work. An event that has a row already came twice and is dropped (I2).
+// work. An event that has a row already came twice and is dropped (I2); so is one whose twin has.
 func (t *tx) file(now time.Time) (f filing, err error) {
 	for filed := 0; filed < t.dialect.mostFiled; {
 		var id int64
@@ -138,8 +136,15 @@ func (t *tx) file(now time.Time) (f filing, err error) {
 
 // fileSegment files the events of one segment, and tells how many of them were there already.
 func (t *tx) fileSegment(segment int64, events []event.Event, now time.Time) (repeated int, err error) {
+	twins, err := t.twins(events, now)
+	if err != nil {
+		return 0, err
+	}
 	rows := make([]any, 0, 9*len(events))
 	for i := range events {
+		if twins[i] {
+			continue
+		}
 		ev := &events[i]
 		t.dialect.cleanEvent(ev) // what comes back is compared with it
 		rows = append(rows, ev.Workspace, ev.ID, ev.Topic, ev.Subject, ev.Part,

@@ -173,7 +173,8 @@ func (s *Store) NextDue(ctx context.Context, lane Lane, workspace string) (due t
 		if err := first("SELECT 0 FROM arrivals LIMIT 1"); err != nil || ok {
 			return due, ok, err
 		}
-		if err := first("SELECT due_at FROM timers WHERE ripe = 0"+where+" ORDER BY due_at LIMIT 1", args...); err != nil {
+		if err := first("SELECT due_at FROM timers WHERE ripe = 0"+where+" AND "+free+arg(len(args)+1)+") ORDER BY due_at LIMIT 1",
+			append(args, micros(s.Now()))...); err != nil {
 			return due, ok, err
 		}
 	}

@@ -159,11 +159,7 @@ func (s *Store) Filed(ctx context.Context, last int64) (bool, error) {
 // cutSegments cuts puts into segments of the usual size.
 func cutSegments(puts []*put) (segments [][]*put) {
 	for len(puts) > 0 {
-		n, size := 1, len(puts[0].ev.Payload)
-		for n < len(puts) && size+len(puts[n].ev.Payload) <= mostSegment {
-			size += len(puts[n].ev.Payload)
-			n++
-		}
+		n := inOneSegment(puts)
 		segments, puts = append(segments, puts[:n]), puts[n:]
 	}
 	return segments

@@ -112,8 +112,8 @@ func (t *tx) ripen(now time.Time) error {
 	}
 	var due []Timer
 	err = t.query(`
-		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 ORDER BY due_at, place `+limit(mostRipened)+" FOR UPDATE SKIP LOCKED",
-		[]any{by}, func(r *sql.Rows) error {
+		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 AND `+free+`$2) ORDER BY due_at, place `+limit(mostRipened)+" FOR UPDATE SKIP LOCKED",
+		[]any{by, micros(now)}, func(r *sql.Rows) error {
 			timer, err := scanTimer(r)
 			due = append(due, timer)
 			return err
