@@ -287,6 +287,14 @@ func (p *postman) record(o *outgoing, d Delivery) {
 	p.ledger.add(d)
 }
 
+// SetUnreachable makes deliveries fail, or ends that, as when a firewall or DNS is in the way: the
+// endpoint runs and hears of nothing. What fails twice is lost.
+func (s *Simulator) SetUnreachable(on bool) {
+	s.mail.mu.Lock()
+	defer s.mail.mu.Unlock()
+	s.mail.unreachable = on
+}
+
 // Validate sends the HEAD request with which Intercom checks an endpoint when its URL is
 // saved. It has no body and no signature; the answer must be 200.
 func (s *Simulator) Validate(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -27,6 +28,7 @@ type postman struct {
 	random       *random
 	running      bool
 	held         bool
+	unreachable  bool
 	first        []*outgoing            // due, and to go before those in ready
 	ready        []*outgoing            // due, oldest first
 	later        []*outgoing            // by due time
@@ -160,6 +162,9 @@ func (p *postman) hold(on bool) {
 func (p *postman) request(ctx context.Context, o *outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
+	if p.cutOff() {
+		return 0, errUnreachable
+	}
 	body := o.envelope(o.attempts, o.firstSent)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
 	if err != nil {
@@ -170,6 +175,14 @@ func (p *postman) request(ctx context.Context, o *outgoing) (int, error) {
 	req.Header.Set("User-Agent", "intercom-parrot-service-client/1.0")
 	req.Header.Set(webhook.SignatureHeader, webhook.Sign(p.secret, body))
 	return p.status(req)
+}
+
+var errUnreachable = errors.New("the endpoint cannot be reached")
+
+func (p *postman) cutOff() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unreachable
 }
 
 func (p *postman) head(ctx context.Context) (int, error) {
