@@ -34,6 +34,8 @@ type PlannedAction struct {
 	Kind   string
 	Params json.RawMessage
 	Admin  string // whom it acts as; "" is the owner of the token
+	// Park, if set, says why it is not done but left for a person; the rest of the run goes on.
+	Park string
 }
 
 // SaveDecision stores the decision on an event of the claimed subject, takes the event off
@@ -83,17 +85,23 @@ func (t *tx) insertRun(c Claim, d Decision, r Run) error {
 			return err
 		}
 	}
+	open := 0
 	for _, a := range r.Actions {
+		state, finished := StateParked, micros(d.At)
+		if a.Park == "" {
+			state, finished = StatePlanned, 0
+			open++
+		}
 		if err := t.send(nil, `
 			INSERT INTO actions (run, seq, workspace, subject, rule, kind, params, admin, state, attempts,
 			                     due_at, attempted_at, planned_at, received_at, finished_at, error, detail)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planned', 0, $9, 0, $9, $10, 0, '', '')`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $11, 0, $9, 0, $9, $10, $12, $13, '')`,
 			run, d.Seq, c.Workspace, c.Subject, r.Rule, a.Kind, string(a.Params), a.Admin,
-			micros(d.At), micros(d.ReceivedAt)); err != nil {
+			micros(d.At), micros(d.ReceivedAt), string(state), finished, a.Park); err != nil {
 			return err
 		}
 	}
-	if len(r.Actions) == 0 {
+	if open == 0 {
 		return nil
 	}
 	return t.addWork(LaneActions, c.Workspace, c.Subject, d.At)
