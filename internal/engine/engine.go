@@ -41,6 +41,8 @@ type Options struct {
 	// Seen is called with each event before it is evaluated, for those who keep facts that it may
 	// change; perhaps more than once. It must not block.
 	Seen func(event.Event)
+	// MaxAge is how old a recovered event may be for customers to hear of it; DefaultMaxAge if 0.
+	MaxAge time.Duration
 	// Concurrency is how many subjects are worked on at once; 32 if 0.
 	Concurrency int
 	// Lease is how long a subject is held before another may take it over; 1 minute if 0.
@@ -69,6 +71,9 @@ func New(o Options) *Engine {
 	}
 	if o.Lease == 0 {
 		o.Lease = time.Minute
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = DefaultMaxAge
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -208,10 +213,15 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 	}
 	row := store.Decision{Seq: ev.Seq, Ruleset: d.Ruleset, At: now, ReceivedAt: ev.ReceivedAt, Trace: trace, Runs: runs(d)}
 	row.Timers, row.Cancels = timerRows(d)
+	parked := e.parkLate(ev, now, row.Runs)
 	if err := e.o.Store.SaveDecision(ctx, c, row, last); err != nil {
 		return err
 	}
 	e.report(ctx, ev, d, row.Runs)
+	if parked > 0 {
+		e.log.WarnContext(ctx, "actions parked: their event was recovered too late for customers to hear of it", "event", ev.Seq,
+			"topic", ev.Topic, "subject", ev.Subject, "happened", ev.CreatedAt, "actions", parked)
+	}
 	return nil
 }
 
