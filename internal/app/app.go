@@ -33,6 +33,7 @@ import (
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 	"switchboard/internal/queue"
+	"switchboard/internal/recovery"
 	"switchboard/internal/rules"
 	"switchboard/internal/store"
 	"switchboard/internal/webhook"
@@ -72,6 +73,13 @@ type Options struct {
 	KeepFacts   time.Duration // how long a looked-up contact is good
 	Retention   time.Duration // how long events are kept; 0 keeps them for ever
 	Takeover    time.Duration // after which the work of a replica that says nothing is taken over
+	// RecoverEvery is how often missed events are looked for; 0 is every 5 minutes, and less never.
+	RecoverEvery time.Duration
+	// RecoverOverlap is how far a search for missed events goes back behind the one before; 0 is 10
+	// minutes.
+	RecoverOverlap time.Duration
+	// MaxAge is how old a recovered event may be for customers to hear of it.
+	MaxAge time.Duration
 	// Poll is how often the store and the rules files are looked at when nothing announces a
 	// change; 0 is every second and every half.
 	Poll time.Duration
@@ -102,6 +110,7 @@ type App struct {
 	counters  *actions.Counters
 	engine    *engine.Engine
 	sweeps    *engine.Sweeps
+	recovery  *recovery.Recovery
 	queue     *queue.Queue
 	intake    *webhook.Handler
 	rules     *ruleLoader
@@ -145,7 +154,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		a.loadRules, a.openStore, a.connectIntercom, a.buildOutlets, a.buildLoops, a.buildServers, a.listen, a.join,
+		a.loadRules, a.openStore, a.connectIntercom, a.buildOutlets, a.buildLoops, a.buildRecovery, a.buildServers, a.listen, a.join,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -220,7 +229,7 @@ func (a *App) buildLoops(context.Context) error {
 	})
 	a.engine = engine.New(engine.Options{
 		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.ready, a.o.KeepFacts),
-		Planned: a.queue.Nudge, Poll: a.o.Poll, Seen: a.queue.Seen, Logger: a.component("engine"), Registerer: a.registry,
+		Planned: a.queue.Nudge, MaxAge: a.o.MaxAge, Poll: a.o.Poll, Seen: a.queue.Seen, Logger: a.component("engine"), Registerer: a.registry,
 	})
 	a.sweeps = engine.NewSweeps(engine.SweepOptions{
 		Store: a.store, Rules: a.rules.Current, Client: a.client, Workspace: a.workspaceID, Ready: a.ready, Stored: a.engine.Nudge,
@@ -272,6 +281,7 @@ func (a *App) buildServers(context.Context) error {
 
 	ui, err := console.New(console.Options{
 		Status: a.status, Checks: a.checks, Gatherer: a.registry, Token: a.o.AdminToken, Logger: a.component("console"),
+		Backfill: a.recovery.Handler(a.claims),
 	})
 	if err != nil {
 		return err
@@ -354,9 +364,11 @@ func (a *App) Start() {
 		a.serve(a.admin, a.adminLn)
 	}
 	a.running.Go(func() { a.store.KeepAlive(a.work) })
+	a.holdTimers()
 	a.goLoop(&a.engineAlive, func() { a.engine.Run(a.claims, a.work) })
 	a.goLoop(&a.queueAlive, func() { a.queue.Run(a.claims, a.work) })
 	a.loops.Go(func() { a.sweeps.Run(a.claims, a.work) })
+	a.loops.Go(func() { a.recovery.Run(a.claims, a.work) })
 	a.running.Go(func() { a.rules.watch(a.claims, cmp.Or(a.o.Poll, 500*time.Millisecond)) })
 	a.running.Go(func() { a.identify(a.claims) })
 	a.running.Go(func() { a.prune(a.claims) })

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"switchboard/internal/engine"
 	"switchboard/internal/rules"
 	"switchboard/internal/store"
 )
@@ -38,6 +39,12 @@ func (o *Options) setDefaults() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second // shorter than the grace period, so that a stop can be clean
+	}
+	if o.RecoverEvery == 0 {
+		o.RecoverEvery = 5 * time.Minute
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = engine.DefaultMaxAge
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 1 << 20
@@ -72,6 +79,8 @@ func (o *Options) Validate() error {
 		{"max body", o.MaxBody},
 		{"settle", int64(o.Settle)},
 		{"retention", int64(o.Retention)},
+		{"max age", int64(o.MaxAge)},
+		{"recover overlap", int64(o.RecoverOverlap)},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", n.name))

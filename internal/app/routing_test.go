@@ -195,7 +195,7 @@ func TestRouting_round_robin(t *testing.T) {
 // Counting costs a call for each teammate a minute, whatever is picked meanwhile: what we assign
 // ourselves is known, and its echoes do not have it counted again.
 func TestRouting_counts_once_a_minute(t *testing.T) {
-	atDesk(t, "pick: least_busy", simulator.Options{}, func(d *desk) {
+	atDeskWith(t, deskRules("pick: least_busy"), simulator.Options{}, withoutRecovery, func(d *desk) {
 		for range 12 {
 			d.writes()
 		}

@@ -329,7 +329,8 @@ func TestSchedule_sweeps_do_not_pile_up(t *testing.T) {
 // TestI6_a_search_that_is_refused_ends_one_occurrence loudly, and the next one is tried again.
 func TestI6_a_search_that_is_refused_ends_one_occurrence(t *testing.T) {
 	var id string
-	inBubbleWith(t, hourly, quiet, oneConversation(t, &id), func(w *world) {
+	alone := oneConversation(t, &id)
+	inBubbleWith(t, hourly, quiet, func(w *world) { withoutRecovery(w); alone(w) }, func(w *world) {
 		w.sim.FaultNext(simulator.Fault{Kind: simulator.FailBefore, Status: 422, Endpoint: "POST /conversations/search"})
 		sleepUntil(t, "2000-01-02 10:30:00")
 		if n := w.metric("switchboard_sweeps_total", "result", "failed"); n != 1 || len(w.texts(id)) != 0 {
@@ -358,6 +359,7 @@ func TestI8_reload_in_a_sweep(t *testing.T) {
 			var search *slowSearch
 			begin := staleWorld(t, 60, &stale, &fresh)
 			inBubbleWith(t, staleRules, quiet, func(w *world) {
+				withoutRecovery(w)
 				search = w.slow()
 				search.refused.Store(2)
 				begin(w)

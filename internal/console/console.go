@@ -1,5 +1,5 @@
 // Package console is the operators' side of Switchboard: the status page, health and
-// metrics, served on the admin address. It shows state and changes none.
+// metrics, served on the admin address. It shows state and changes none by itself.
 package console
 
 import (
@@ -85,8 +85,10 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Token, if set, must be sent as a bearer token or as the password of basic
 	// authentication with everything but /healthz and /readyz.
-	Token  string
-	Logger *slog.Logger
+	Token string
+	// Backfill answers requests to recover missed events.
+	Backfill http.Handler
+	Logger   *slog.Logger
 }
 
 //go:embed status.html
@@ -125,6 +127,9 @@ func (c *Console) Handler() http.Handler {
 		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.o.Gatherer, promhttp.HandlerOpts{
 			ErrorLog: slog.NewLogLogger(c.o.Logger.Handler(), slog.LevelError), EnableOpenMetrics: true,
 		}))
+		if c.o.Backfill != nil {
+			r.Method(http.MethodPost, "/api/v1/backfill", http.NewCrossOriginProtection().Handler(c.o.Backfill))
+		}
 	})
 	return r
 }
