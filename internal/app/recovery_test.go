@@ -1,16 +1,19 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"switchboard/internal/simulator"
+	"switchboard/internal/store"
 )
 
 // withoutRecovery is for tests that count searches.
@@ -112,7 +115,7 @@ func (c *crowd) start(t *testing.T, admin string) {
 	customer := customers[c.random.IntN(len(customers))].ID
 	talk := &talk{refund: len(c.list)%2 == 1}
 	if len(c.list)%4 < 2 {
-		talk.answerAt = time.Now().Add(time.Duration(60+c.random.IntN(500)) * time.Second)
+		talk.answerAt = time.Now().Add(time.Duration(60+c.random.IntN(240)) * time.Second)
 	}
 	if talk.quick = !talk.answerAt.IsZero(); talk.quick && c.random.IntN(4) == 0 {
 		talk.answerAt = time.Time{}
@@ -127,8 +130,8 @@ func (c *crowd) start(t *testing.T, admin string) {
 func (c *crowd) carryOn(talk *talk, admin string, what int) (err error) {
 	sim, words := c.w.sim, c.words(talk)
 	teams := sim.Teams()
-	if !talk.quick && slices.Contains([]int{3, 4, 8, 10}, what) { // nobody answers, so the conversation stays open
-		what = 5
+	if !talk.quick && slices.Contains([]int{3, 4, 8, 10}, what) || talk.refund && what == 8 {
+		what = 5 // nobody answers, so the conversation stays open; to assign a closed one would open it
 	}
 	switch what {
 	case 3:
@@ -210,35 +213,53 @@ func (w *world) missed() (n int) {
 	return n
 }
 
-// hourOf runs a crowd for an hour that begins after a quiet quarter, and gives what became of all.
-// during is called when the hour begins and after it has ended.
-func hourOf(t *testing.T, seed uint64, begin, end func(w *world)) (outcomes []outcome, lost int) {
+// hour is an hour of a crowd, which begins after a quiet quarter.
+type hour struct {
+	seed    uint64
+	options simulator.Options
+	begin   func(w *world) // is called when it begins
+	during  func(w *world) // after each thing that somebody did
+	end     func(w *world) // when it has ended
+	after   func(w *world) // when everything has come to rest
+}
+
+// run gives what became of all conversations, and how many notifications were lost.
+func (h hour) run(t *testing.T) (outcomes []outcome, lost int) {
 	t.Helper()
+	call := func(f func(*world), w *world) {
+		if f != nil {
+			f(w)
+		}
+	}
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, recoveryRules, simulator.Options{NoEcho: false})
+		w := newWorld(t, recoveryRules, h.options)
+		began := time.Now()
 		w.start()
 		defer w.close()
-		time.Sleep(15 * time.Minute)
-		c := newCrowd(w, seed)
+		time.Sleep(time.Until(began.Add(15 * time.Minute)))
+		c := newCrowd(w, h.seed)
 		for len(c.list) < 8 { // some are under way when it begins
 			c.act(t)
 			time.Sleep(20 * time.Second)
 		}
 		w.settle(10 * time.Minute)
-		begin(w)
+		time.Sleep(time.Until(began.Add(22 * time.Minute))) // the same for every run
+		call(h.begin, w)
 		for range 510 { // more than 500 notifications
 			time.Sleep(7 * time.Second)
 			c.act(t)
+			call(h.during, w)
 		}
 		time.Sleep(5 * time.Minute)
-		end(w)
+		call(h.end, w)
 		time.Sleep(30 * time.Minute)
 		w.settle(time.Hour)
+		call(h.after, w)
 		lost = w.missed()
 		for _, talk := range c.list {
 			outcomes = append(outcomes, w.outcome(talk.id))
 		}
-		if t.Failed() {
+		if t.Failed() && testing.Verbose() {
 			t.Log(w.log.String())
 		}
 	})
@@ -271,21 +292,40 @@ func without(list, others []string) (rest []string) {
 	return rest
 }
 
-func nothing(*world) {}
+const hourSeed = 1
+
+// undisturbed is what becomes of the hour when nothing is lost.
+func undisturbed(t *testing.T) []outcome {
+	t.Helper()
+	quietHour.Do(func() {
+		outcomes, lost := hour{seed: hourSeed}.run(t)
+		if lost != 0 {
+			t.Error("the hour without a downtime lost notifications")
+		}
+		quietOutcomes = outcomes
+	})
+	return quietOutcomes
+}
+
+var (
+	quietHour     sync.Once
+	quietOutcomes []outcome
+)
+
+func (w *world) startAgain() {
+	w.listenAnew()
+	w.start()
+}
 
 // TestI11_an_hour_of_downtime stops the service for an hour in which more than 500 notifications are
 // lost, and compares what becomes of all conversations with an hour in which it ran.
 func TestI11_an_hour_of_downtime(t *testing.T) {
-	t.Parallel()
-	const seed = 1
-	want, lost := hourOf(t, seed, nothing, nothing)
-	if lost != 0 {
-		t.Fatal("the hour without a downtime lost notifications")
-	}
-	got, lost := hourOf(t, seed, (*world).stop, func(w *world) {
-		w.listenAnew()
-		w.start()
-	})
+	want := undisturbed(t)
+	got, lost := hour{seed: hourSeed, begin: (*world).stop, end: (*world).startAgain, after: func(w *world) {
+		if n := w.metric("switchboard_recovered_events_total", "", ""); n < 500 {
+			t.Errorf("%v events were recovered", n)
+		}
+	}}.run(t)
 	if lost < 500 {
 		t.Fatalf("%d notifications were lost: the test shows too little", lost)
 	}
@@ -294,4 +334,123 @@ func TestI11_an_hour_of_downtime(t *testing.T) {
 	if !slices.ContainsFunc(got, func(o outcome) bool { return slices.Contains(o.Tags, "Late") }) || !strings.Contains(fmt.Sprint(got), "Bye from closed") {
 		t.Error("nothing was late or closed: the test shows too little")
 	}
+}
+
+// TestI11_recovery_that_is_cut_off kills and restarts the service again and again while it recovers.
+func TestI11_recovery_that_is_cut_off(t *testing.T) {
+	want := undisturbed(t)
+	got, _ := hour{seed: hourSeed, begin: (*world).stop, options: simulator.Options{
+		Faults: simulator.Faults{Latency: simulator.Latency{Min: 100 * time.Millisecond}}, // so that there is a middle
+	}, end: func(w *world) {
+		w.startAgain()
+		for i := range 12 {
+			time.Sleep(time.Duration(300+i*137) * time.Millisecond)
+			if i%3 == 0 {
+				w.restart()
+			} else {
+				w.kill()
+			}
+		}
+	}}.run(t)
+	compareOutcomes(t, got, want)
+}
+
+// TestI11_late_notifications lets the service run while its endpoint is out of reach now and then, and
+// while notifications come late, twice, and again a quarter of an hour after they failed, when their
+// events have been recovered.
+func TestI11_late_notifications(t *testing.T) {
+	want := undisturbed(t)
+	acts := 0
+	got, lost := hour{
+		seed: hourSeed, options: simulator.Options{Delivery: simulator.DeliveryOptions{
+			RetryAfter: 15 * time.Minute, Jitter: 30 * time.Second, DuplicateRate: 0.2, NoIDRate: 0.2,
+		}},
+		during: func(w *world) { acts++; w.sim.SetUnreachable(acts%140 > 100 || acts%30 > 26) },
+		end:    func(w *world) { w.sim.SetUnreachable(false) },
+		after: func(w *world) {
+			if n := w.metric("switchboard_recovered_events_total", "", ""); n < 100 {
+				t.Errorf("%v events were recovered: the test shows too little", n)
+			}
+			if n := w.metric("switchboard_events_repeated_total", "", ""); n < 20 {
+				t.Errorf("%v notifications came too late: the test shows too little", n)
+			}
+		},
+	}.run(t)
+	t.Log(lost, "notifications were lost")
+	compareOutcomes(t, got, want)
+}
+
+// TestI11_the_notifications_have_their_time lets nothing be lost and everything be slow: what is on its
+// way is not recovered.
+func TestI11_the_notifications_have_their_time(t *testing.T) {
+	inBubbleWith(t, recoveryRules, simulator.Options{Delivery: simulator.DeliveryOptions{Jitter: 100 * time.Second}}, func(w *world) {
+		w.options.RecoverEvery = 20 * time.Second
+	}, func(w *world) {
+		c := newCrowd(w, 3)
+		for range 150 {
+			time.Sleep(5 * time.Second)
+			c.act(t)
+		}
+		w.settle(10 * time.Minute)
+		if n := w.metric("switchboard_recovered_events_total", "", ""); n != 0 {
+			t.Errorf("%v events were recovered that were on their way", n)
+		}
+		if n := w.metric("switchboard_recovery_passes_total", "result", "done"); n < 20 {
+			t.Errorf("%v passes", n)
+		}
+	})
+}
+
+// TestI11_history_is_not_recovered: what happened before the first start stays undone.
+func TestI11_history_is_not_recovered(t *testing.T) {
+	inBubbleWith(t, recoveryRules, simulator.Options{}, func(w *world) {
+		w.sim.SetUnreachable(true)
+		must(t)(w.sim.CustomerStarts(w.customer(), "long ago"))
+		time.Sleep(5 * time.Minute)
+		w.sim.SetUnreachable(false)
+	}, func(w *world) {
+		time.Sleep(20 * time.Minute)
+		if n := w.metric("switchboard_recovered_events_total", "", ""); n != 0 {
+			t.Errorf("%v events were recovered from before the first start", n)
+		}
+		if !strings.Contains(w.log.String(), "switchboard backfill") {
+			t.Error("the log does not say how to recover them")
+		}
+	})
+}
+
+// TestI11_what_is_too_old_is_parked: customers do not hear of it; the rest is done.
+func TestI11_what_is_too_old_is_parked(t *testing.T) {
+	const text = `
+version: 1
+rules:
+  - {name: answer, when: conversation.user.created, then: [tag: Seen, reply: Hello, note: Hello, close]}
+  - {name: sla, when: conversation.user.created, after: 15m, then: [tag: Late, reply: Sorry]}
+`
+	inBubble(t, text, simulator.Options{}, func(w *world) {
+		time.Sleep(time.Minute)
+		w.stop()
+		old := must(t)(w.sim.CustomerStarts(w.customer(), "Hello"))
+		time.Sleep(3 * time.Hour)
+		fresh := must(t)(w.sim.CustomerStarts(w.customer(), "Hello"))
+		time.Sleep(30 * time.Minute)
+		w.startAgain()
+		time.Sleep(time.Minute)
+		w.settle(time.Hour)
+		if got := w.outcome(old); got.State != "open" || !slices.Equal(got.Tags, []string{"Late", "Seen"}) || !slices.Equal(got.Ours, []string{"note <p>Hello</p>"}) {
+			t.Errorf("of the old one became %+v", got)
+		}
+		if got := w.outcome(fresh); len(got.Ours) != 4 || len(got.Tags) != 2 {
+			t.Errorf("of the fresh one became %+v", got)
+		}
+		parked, err := w.app.Store().ActionsIn(context.Background(), store.StateParked, 10)
+		if err != nil || len(parked) != 3 {
+			t.Fatalf("parked %+v, %v", parked, err)
+		}
+		for _, a := range parked {
+			if !strings.Contains(a.Error, "--max-age") || a.FinishedAt.IsZero() {
+				t.Errorf("parked without a reason: %+v", a)
+			}
+		}
+	})
 }

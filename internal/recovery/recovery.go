@@ -72,8 +72,8 @@ type Recovery struct {
 	read    *lru.Cache[string, reading]
 }
 
-// reading is when a conversation was read that had last changed at a time.
-type reading struct{ changed, at time.Time }
+// reading is up to when a conversation was looked at that had last changed at a time.
+type reading struct{ changed, through time.Time }
 
 // The bounds of a recovery.
 const (

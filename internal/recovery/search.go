@@ -166,9 +166,8 @@ func (s *search) find(ctx, work context.Context) (found []changed, err error) {
 
 // examine reads a conversation and puts what is missing of it.
 func (s *search) examine(ctx context.Context, c changed) error {
-	began := s.theirNow()
 	pass := s.request.Since.IsZero()
-	if before, ok := s.read.Get(string(c.ID)); pass && ok && before.changed.Equal(c.UpdatedAt.Time) && before.at.Sub(before.changed) > s.o.Grace {
+	if before, ok := s.read.Get(string(c.ID)); pass && ok && before.changed.Equal(c.UpdatedAt.Time) && !before.changed.After(before.through) {
 		s.note(func(p *Report) { p.Read++ })
 		return nil // nothing has changed since it was read, and nothing was young then
 	}
@@ -192,7 +191,7 @@ func (s *search) examine(ctx context.Context, c changed) error {
 		return err
 	}
 	if pass {
-		s.read.Add(string(c.ID), reading{c.UpdatedAt.Time, began})
+		s.read.Add(string(c.ID), reading{c.UpdatedAt.Time, s.report.Through})
 	}
 	return nil
 }
