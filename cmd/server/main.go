@@ -61,6 +61,7 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" default:"withargs" help:"Take webhooks and act on them (the default command)."`
 	Demo      demoCmd      `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
 	Check     checkCmd     `cmd:"" help:"Read rules as serve would, and say what is wrong."`
+	Backfill  backfillCmd  `cmd:"" help:"Recover events that no notification told of."`
 	API       apiCmd       `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
 	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -36,6 +36,10 @@ type serveCmd struct {
 	Takeover    time.Duration `help:"Time after which the work of a replica that is not heard of is taken over by the others; the same for all." default:"30s" env:"SWITCHBOARD_TAKEOVER"`
 	Grace       time.Duration `help:"Time allowed for a clean stop." default:"20s" env:"SWITCHBOARD_GRACE"`
 
+	RecoverEvery   time.Duration `help:"How often missed events are looked for, beside at the start; 0 never looks." default:"5m" env:"SWITCHBOARD_RECOVER_EVERY"`
+	RecoverOverlap time.Duration `help:"How far a search for missed events goes back behind the one before." default:"10m" env:"SWITCHBOARD_RECOVER_OVERLAP"`
+	MaxAge         time.Duration `help:"How old a missed event may be for customers to hear of it; what they would read of older ones is parked." default:"2h" env:"SWITCHBOARD_MAX_AGE"`
+
 	SingleCommits bool   `help:"Commit every write by itself, to compare with group commit." hidden:""`
 	CPUProfile    string `help:"Write a CPU profile to this file." hidden:"" type:"path"`
 
@@ -180,6 +184,13 @@ func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
 		HTTPSecret: posting, HTTPAllow: allow,
 		MaxBody: c.MaxBody, Concurrency: c.Concurrency, Share: c.BudgetShare, MaxAttempts: c.MaxAttempts,
 		SingleCommits: c.SingleCommits, Settle: c.Settle, Retention: c.Retention, Takeover: c.Takeover, Version: version(), Logger: log,
+	}
+	o.RecoverEvery, o.RecoverOverlap, o.MaxAge = c.RecoverEvery, c.RecoverOverlap, c.MaxAge
+	if c.RecoverEvery == 0 {
+		o.RecoverEvery = -1 // the app would take 0 for its default
+	}
+	if c.RecoverEvery < 0 || c.RecoverOverlap <= 0 || c.MaxAge <= 0 {
+		return o, errors.New("recover-overlap and max-age must be more than 0, and recover-every not less")
 	}
 	if c.BudgetShare == 0 || c.Concurrency == 0 || c.MaxAttempts == 0 || c.MaxBody == 0 || c.Settle == 0 || c.Takeover == 0 || c.Grace <= 0 {
 		return o, errors.New("budget-share, concurrency, max-attempts, max-body, settle, takeover and grace must be more than 0")

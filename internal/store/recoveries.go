@@ -150,6 +150,32 @@ func (s *Store) PutRecovered(ctx context.Context, events []event.Event, now time
 	return last, nil
 }
 
+// File gives everything that has arrived its place, as claiming does, for those who look for what is
+// missing while nobody claims.
+func (s *Store) File(ctx context.Context) error {
+	for {
+		waits, err := s.exists(ctx, "SELECT 1 FROM arrivals LIMIT 1")
+		if err != nil || !waits {
+			return err
+		}
+		ours, filed := false, filing{}
+		err = s.writer.do(ctx, func(t *tx) (err error) {
+			if ours, err = t.queryRow("SELECT 1 FROM locks WHERE name = 'filing' FOR UPDATE SKIP LOCKED", nil, new(int)); err != nil || !ours {
+				return err
+			}
+			filed, err = t.file(s.Now())
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("file events: %w", err)
+		}
+		s.report(ctx, filed)
+		if !ours { // somebody else does it
+			return nil
+		}
+	}
+}
+
 // Filed tells whether everything is filed that was put up to last.
 func (s *Store) Filed(ctx context.Context, last int64) (bool, error) {
 	waits, err := s.exists(ctx, "SELECT 1 FROM arrivals WHERE segment <= $1 LIMIT 1", last)
