@@ -196,7 +196,7 @@ func (c *backfillCmd) alone(ctx context.Context, q recovery.Request, progress io
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close() //nolint:errcheck // everything is committed
+	defer s.Close()                     //nolint:errcheck // everything is committed
 	if err := s.File(ctx); err != nil { // what nobody has claimed yet is not missing
 		return nil, err
 	}
