@@ -36,8 +36,8 @@ func TestDocumentedTopics(t *testing.T) {
 	}
 	for _, topic := range event.Topics() {
 		if !slices.ContainsFunc(patterns, func(p string) bool {
-			prefix, any := strings.CutSuffix(p, "*")
-			return p == topic || any && strings.HasPrefix(topic, prefix)
+			prefix, many := strings.CutSuffix(p, "*")
+			return p == topic || many && strings.HasPrefix(topic, prefix)
 		}) {
 			t.Errorf("docs/recovery.md says nothing about %s", topic)
 		}

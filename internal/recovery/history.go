@@ -55,7 +55,6 @@ type answer struct {
 	rawParts []json.RawMessage
 	rating   rating
 	tags     []appliedTag
-	ticket   json.RawMessage
 }
 
 type rating struct {
