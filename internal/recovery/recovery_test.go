@@ -54,7 +54,7 @@ func inOffice(t *testing.T, fn func(o *office)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.store, err = store.Open(context.Background(), storetest.URL(t, filepath.Join(t.TempDir(), "state.db")), store.Options{})
+		o.store, err = store.Open(context.Background(), storetest.URL(t, filepath.Join(t.TempDir(), "state.db")), store.Options{Clock: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}

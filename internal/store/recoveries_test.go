@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -223,5 +224,55 @@ func TestI11_what_is_recovered_together_is_filed_before_its_timers(t *testing.T)
 		if done {
 			break
 		}
+	}
+}
+
+// An action that is parked from the start is not done, and the rest of its run is.
+func TestI11_parked_from_the_start(t *testing.T) {
+	s := open(t)
+	put(t, s, "a", "conversation/1")
+	c := claimOne(t, s, store.LaneEvents, time.Now())
+	events, err := s.PendingEvents(t.Context(), c, 1)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("PendingEvents = %v, %v", events, err)
+	}
+	d := store.Decision{Seq: events[0].Seq, At: start, ReceivedAt: start, Trace: []byte("{}"), Runs: []store.Run{
+		{Rule: "one", Actions: []store.PlannedAction{
+			{Kind: "reply", Params: []byte("{}"), Park: "too old"}, {Kind: "tag", Params: []byte("{}")},
+		}},
+		{Rule: "two", Actions: []store.PlannedAction{{Kind: "reply", Params: []byte("{}"), Park: "too old"}}},
+	}}
+	if err := s.SaveDecision(t.Context(), c, d, true); err != nil {
+		t.Fatal(err)
+	}
+	parked, err := s.ActionsIn(t.Context(), store.StateParked, 10)
+	if err != nil || len(parked) != 2 || parked[0].Error != "too old" || !parked[0].FinishedAt.Equal(start) {
+		t.Errorf("parked %+v, %v", parked, err)
+	}
+	c = claimOne(t, s, store.LaneActions, time.Now())
+	if a, ok, err := s.NextAction(t.Context(), c); !ok || err != nil || a.Kind != "tag" {
+		t.Errorf("next %+v, %t, %v", a, ok, err)
+	}
+}
+
+// File gives all that has arrived its place, however much that is.
+func TestI11_file(t *testing.T) {
+	s := open(t)
+	var want []string
+	for i := range 100 {
+		id := "notif_" + strconv.Itoa(i)
+		put(t, s, id, "conversation/1")
+		want = append(want, id)
+	}
+	if err := s.File(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	events, err := s.EventsOn(t.Context(), "ws", "conversation/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
+	if got := idsOf(events); !slices.Equal(got, want) {
+		t.Errorf("filed %q", got)
 	}
 }
