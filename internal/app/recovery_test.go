@@ -320,6 +320,7 @@ func (w *world) startAgain() {
 // TestI11_an_hour_of_downtime stops the service for an hour in which more than 500 notifications are
 // lost, and compares what becomes of all conversations with an hour in which it ran.
 func TestI11_an_hour_of_downtime(t *testing.T) {
+	t.Parallel()
 	want := undisturbed(t)
 	got, lost := hour{seed: hourSeed, begin: (*world).stop, end: (*world).startAgain, after: func(w *world) {
 		if n := w.metric("switchboard_recovered_events_total", "", ""); n < 500 {
@@ -338,6 +339,7 @@ func TestI11_an_hour_of_downtime(t *testing.T) {
 
 // TestI11_recovery_that_is_cut_off kills and restarts the service again and again while it recovers.
 func TestI11_recovery_that_is_cut_off(t *testing.T) {
+	t.Parallel()
 	want := undisturbed(t)
 	got, _ := hour{seed: hourSeed, begin: (*world).stop, options: simulator.Options{
 		Faults: simulator.Faults{Latency: simulator.Latency{Min: 100 * time.Millisecond}}, // so that there is a middle
@@ -359,6 +361,7 @@ func TestI11_recovery_that_is_cut_off(t *testing.T) {
 // while notifications come late, twice, and again a quarter of an hour after they failed, when their
 // events have been recovered.
 func TestI11_late_notifications(t *testing.T) {
+	t.Parallel()
 	want := undisturbed(t)
 	acts := 0
 	got, lost := hour{

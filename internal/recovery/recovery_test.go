@@ -354,7 +354,7 @@ func TestI11_what_was_young_is_looked_at_again(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.run(time.Minute)
 		o.options.Every = 30 * time.Second
-		o.SetFaults(simulator.Faults{Latency: simulator.Latency{Min: 20 * time.Second}}) // a pass takes its time
+		o.SetFaults(simulator.Faults{Latency: simulator.Latency{Min: 15 * time.Second}}) // a pass takes its time
 		id := o.something()
 		time.AfterFunc(100*time.Second, func() {
 			if got := o.events(id); len(got) != 0 {

@@ -72,6 +72,23 @@ func TestDelivery_tries_twice_with_a_minute_between(t *testing.T) {
 	}
 }
 
+func TestDelivery_out_of_reach(t *testing.T) {
+	delivering(t, Options{}, nil, func(t *testing.T, b *bench, r *receiver) {
+		b.SetUnreachable(true)
+		b.starts("lost")
+		b.wait()
+		b.outcomesAre(Retrying, Lost)
+		b.starts("late")
+		time.Sleep(30 * time.Second)
+		b.SetUnreachable(false)
+		b.wait()
+		b.outcomesAre(Retrying, Lost, Retrying, Delivered)
+		if got := r.all(); len(got) != 1 {
+			t.Errorf("received %d notifications, want the second alone", len(got))
+		}
+	})
+}
+
 func TestDelivery_retries_can_be_tuned(t *testing.T) {
 	fails := func(n int) (int, time.Duration) {
 		if n < 4 {
