@@ -12,6 +12,6 @@ func TestOnPostgres(t *testing.T) {
 	if racing {
 		t.Skip("it runs without the race detector, which sees the replicas of the other tests")
 	}
-	storetest.OnPostgres(t, "gone_quiet|Examples_stale|every_kind_of_call|zoo_loops|what_ends_stays|Timers_month|restarts_and_reloads|pause_of_hours|if_late"+
+	storetest.OnPostgres(t, "late_notifications|recovery_that_is_cut_off|gone_quiet|Examples_stale|every_kind_of_call|zoo_loops|what_ends_stays|Timers_month|restarts_and_reloads|pause_of_hours|if_late"+
 		"|replicas|rolling") // these are on PostgreSQL in any case
 }

@@ -457,3 +457,33 @@ rules:
 		}
 	})
 }
+
+// TestI9_I11_own_work_is_known_when_it_is_recovered loses the echoes of what Switchboard did.
+func TestI9_I11_own_work_is_known_when_it_is_recovered(t *testing.T) {
+	const text = `
+version: 1
+rules:
+  - {name: first, when: conversation.user.created, then: [tag: Seen, note: one, reply: two, assign: {team: Support}, snooze: 1000h, open, close]}
+  - {name: echo, when: "conversation.*.*", if: event.topic != "conversation.user.created", then: [note: "{{ event.topic }}"]}
+  - {name: tagged, when: conversation_part.tag.created, then: [note: tagged]}
+`
+	inBubble(t, text, simulator.Options{}, func(w *world) {
+		time.Sleep(time.Minute)
+		id := must(t)(w.sim.CustomerStarts(w.customer(), "Hello"))
+		if err := w.sim.WaitDelivered(contextIn(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		w.sim.SetUnreachable(true)
+		time.Sleep(15 * time.Minute)
+		w.sim.SetUnreachable(false)
+		w.settle(time.Hour)
+		if got := w.texts(id); !slices.Equal(got, []string{"<p>one</p>", "<p>two</p>"}) {
+			t.Errorf("it answered itself: %q", got)
+		}
+		for _, topic := range []string{"conversation_part.tag.created", "conversation.admin.noted", "conversation.admin.replied", "conversation.admin.closed"} {
+			if n := w.metric("switchboard_recovered_events_total", "topic", topic); n == 0 {
+				t.Errorf("no %s was recovered: the test shows too little", topic)
+			}
+		}
+	})
+}
