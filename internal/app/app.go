@@ -9,7 +9,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,14 +25,10 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"switchboard/internal/actions"
 	"switchboard/internal/console"
 	"switchboard/internal/diag"
-	"switchboard/internal/engine"
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
-	"switchboard/internal/queue"
-	"switchboard/internal/recovery"
 	"switchboard/internal/rules"
 	"switchboard/internal/store"
 	"switchboard/internal/webhook"
@@ -44,8 +39,11 @@ const WebhookPath = "/webhooks/intercom"
 
 // Options are the settings of an App. The zero value of an optional one means its default.
 type Options struct {
-	Database string   // such as sqlite:switchboard.db or postgres://user@host/name
-	Rules    []string // files and folders
+	Database string // such as sqlite:switchboard.db or postgres://user@host/name
+	// Workspaces are those that are served, if there are several. Then Rules, Token, Secrets, BaseURL,
+	// Share and HTTPSecret are theirs.
+	Workspaces []Workspace
+	Rules      []string // files and folders
 	// LoadRules, if set, takes the place of rules.Load: tests of the circuit breaker need rules that
 	// are refused.
 	LoadRules func(paths []string) (*rules.Ruleset, []diag.Problem)
@@ -102,18 +100,9 @@ type App struct {
 	registry *prometheus.Registry
 	started  time.Time
 
-	store     *store.Store
-	budget    *intercom.MemoryBudget
-	client    *intercom.Client
-	directory *intercom.Directory
-	poster    *actions.Poster
-	counters  *actions.Counters
-	engine    *engine.Engine
-	sweeps    *engine.Sweeps
-	recovery  *recovery.Recovery
-	queue     *queue.Queue
-	intake    *webhook.Handler
-	rules     *ruleLoader
+	store      *store.Store
+	workspaces []*workspace
+	intake     *webhook.Handler
 
 	public, admin     *http.Server
 	publicLn, adminLn net.Listener
@@ -125,11 +114,8 @@ type App struct {
 	stopOnce sync.Once
 	closers  []closer
 
-	claims, work            context.Context
-	endClaims, endWork      context.CancelFunc
-	workspace               atomic.Pointer[string]
-	unreached               atomic.Pointer[string] // why the workspace is not known yet
-	engineAlive, queueAlive atomic.Bool
+	claims, work       context.Context
+	endClaims, endWork context.CancelFunc
 }
 
 type closer struct {
@@ -154,7 +140,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		a.loadRules, a.openStore, a.connectIntercom, a.buildOutlets, a.buildLoops, a.buildRecovery, a.buildServers, a.listen, a.join,
+		a.makeWorkspaces, a.each((*workspace).loadRules), a.openStore, a.each((*workspace).connect), a.each((*workspace).buildOutlets),
+		a.each((*workspace).buildLoops), a.each((*workspace).buildRecovery), a.buildServers, a.listen, a.join,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -169,24 +156,6 @@ func (a *App) onStop(name string, fn func(context.Context) error) {
 
 func (a *App) component(name string) *slog.Logger { return a.log.With("component", name) }
 
-func (a *App) loadRules(context.Context) error {
-	l, err := newRuleLoader(a.o.Rules, a.o.LoadRules, a.lacking, a.component("rules"), a.registry)
-	a.rules = l
-	return err
-}
-
-// lacking refuses rules that send signed JSON when there is nothing to sign it with.
-func (a *App) lacking(rs *rules.Ruleset) []diag.Problem {
-	file, line, column, uses := rs.FirstUse("http")
-	if !uses || a.o.HTTPSecret != "" {
-		return nil
-	}
-	return []diag.Problem{{
-		File: file, Line: line, Column: column, EndColumn: column + len("http"), Severity: diag.Error, Code: "rules/http-secret",
-		Message: "http needs a secret to sign with", Hint: "set SWITCHBOARD_HTTP_SECRET, and give it to the receiver",
-	}}
-}
-
 func (a *App) openStore(ctx context.Context) error {
 	s, err := store.Open(ctx, a.o.Database, store.Options{
 		Logger: a.component("store"), Registerer: a.registry, Takeover: a.o.Takeover, Clock: a.o.Clock, Dial: a.o.DialDatabase, SingleCommits: a.o.SingleCommits,
@@ -199,75 +168,14 @@ func (a *App) openStore(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) connectIntercom(context.Context) error {
-	a.budget = intercom.NewMemoryBudget(intercom.BudgetOptions{Share: a.o.Share, Registerer: a.registry})
-	client, err := intercom.New(intercom.Options{
-		BaseURL: a.o.BaseURL, Token: a.o.Token, Budget: a.budget, HTTP: a.o.HTTP, Timeout: a.o.Timeout,
-		Now: a.store.Now, UserAgent: "switchboard/" + a.o.Version, Registerer: a.registry, Logger: a.component("intercom"),
-	})
-	if err != nil {
-		return err
-	}
-	a.client = client
-	a.directory = intercom.NewDirectory(client, intercom.DirectoryOptions{Logger: a.component("directory")})
-	return nil
-}
-
-func (a *App) buildOutlets(context.Context) (err error) {
-	a.poster, err = actions.NewPoster(actions.PosterOptions{
-		Secret: a.o.HTTPSecret, Allow: a.o.HTTPAllow, UserAgent: "switchboard/" + a.o.Version,
-	})
-	a.counters = actions.NewCounters()
-	return errors.Join(err, a.registry.Register(a.counters))
-}
-
-func (a *App) buildLoops(context.Context) error {
-	a.queue = queue.New(queue.Options{
-		Store: a.store, Env: &actions.Env{Client: a.client, Directory: a.directory, Poster: a.poster, Counters: a.counters},
-		Ready: a.ready, Concurrency: a.o.Concurrency, MaxAttempts: a.o.MaxAttempts, Settle: a.o.Settle,
-		Poll: a.o.Poll, Logger: a.component("queue"), Registerer: a.registry,
-	})
-	a.engine = engine.New(engine.Options{
-		Store: a.store, Rules: a.rules.Current, Facts: engine.NewFacts(a.client, a.directory, a.ready, a.o.KeepFacts),
-		Planned: a.queue.Nudge, MaxAge: a.o.MaxAge, Poll: a.o.Poll, Seen: a.queue.Seen, Logger: a.component("engine"), Registerer: a.registry,
-	})
-	a.sweeps = engine.NewSweeps(engine.SweepOptions{
-		Store: a.store, Rules: a.rules.Current, Client: a.client, Workspace: a.workspaceID, Ready: a.ready, Stored: a.engine.Nudge,
-		Logger: a.component("sweeps"), Registerer: a.registry,
-	})
-	a.rules.onChange = func(rs *rules.Ruleset) {
-		a.counters.Declare(rs.Counters())
-		a.store.SetRuleset(rs.Hash())
-		a.engine.SetRules(rs)
-		a.sweeps.SetRules(rs)
-	}
-	a.rules.onChange(a.rules.Current())
-	return nil
-}
-
-// workspaceID is the app id; empty until Intercom has been reached.
-func (a *App) workspaceID() string {
-	if id := a.workspace.Load(); id != nil {
-		return *id
-	}
-	return ""
-}
-
-// ready tells since when calls to Intercom make sense.
-func (a *App) ready() time.Time {
-	if a.store.Alive() != nil {
-		return time.Now().Add(time.Second)
-	}
-	if until, spent := a.budget.Spent(); spent {
-		return until
-	}
-	return time.Time{}
-}
-
 func (a *App) buildServers(context.Context) error {
+	secrets := map[string][]string{}
+	for _, w := range a.o.Workspaces {
+		secrets[w.ID] = w.Secrets
+	}
 	intake, err := webhook.New(webhook.Options{
-		Secrets: a.o.Secrets, Sink: a.store, MaxBody: a.o.MaxBody, Now: a.store.Now,
-		OnStored: func(event.Event) { a.engine.Nudge() },
+		Secrets: a.o.Secrets, Workspaces: secrets, Sink: a.store, MaxBody: a.o.MaxBody, Now: a.store.Now,
+		OnStored: func(ev event.Event) { a.workspaceOf(ev.Workspace).engine.Nudge() },
 		Logger:   a.component("webhook"), Registerer: a.registry,
 	})
 	if err != nil {
@@ -281,7 +189,7 @@ func (a *App) buildServers(context.Context) error {
 
 	ui, err := console.New(console.Options{
 		Status: a.status, Checks: a.checks, Gatherer: a.registry, Token: a.o.AdminToken, Logger: a.component("console"),
-		Backfill: a.recovery.Handler(a.claims),
+		Backfill: a.backfill(),
 	})
 	if err != nil {
 		return err
@@ -327,7 +235,7 @@ func (a *App) join(ctx context.Context) error {
 		host = "unknown"
 	}
 	a.onStop("replica", a.store.Leave)
-	return a.store.Join(ctx, fmt.Sprintf("%s/%d", host, os.Getpid()), a.o.Version, a.rules.Current().Hash())
+	return a.store.Join(ctx, fmt.Sprintf("%s/%d", host, os.Getpid()), a.o.Version, a.rulesets())
 }
 
 func ignoreClosed(err error) error {
@@ -351,8 +259,8 @@ func (a *App) AdminAddr() string {
 // Store is the state, for readers such as the demo's summary.
 func (a *App) Store() *store.Store { return a.store }
 
-// Budget is the budget of API calls as it stands.
-func (a *App) Budget() intercom.BudgetState { return a.budget.State() }
+// Budget is the budget of API calls of the first workspace as it stands.
+func (a *App) Budget() intercom.BudgetState { return a.workspaces[0].budget.State() }
 
 // Failed gives the error of a server that stopped by itself.
 func (a *App) Failed() <-chan error { return a.failed }
@@ -365,16 +273,17 @@ func (a *App) Start() {
 	}
 	a.running.Go(func() { a.store.KeepAlive(a.work) })
 	a.holdTimers()
-	a.goLoop(&a.engineAlive, func() { a.engine.Run(a.claims, a.work) })
-	a.goLoop(&a.queueAlive, func() { a.queue.Run(a.claims, a.work) })
-	a.loops.Go(func() { a.sweeps.Run(a.claims, a.work) })
-	a.loops.Go(func() { a.recovery.Run(a.claims, a.work) })
-	a.running.Go(func() { a.rules.watch(a.claims, cmp.Or(a.o.Poll, 500*time.Millisecond)) })
-	a.running.Go(func() { a.identify(a.claims) })
+	for _, w := range a.workspaces {
+		w.start()
+	}
 	a.running.Go(func() { a.prune(a.claims) })
+	rules, secrets := 0, 0
+	for _, w := range a.workspaces {
+		rules, secrets = rules+len(w.rules.Current().Rules()), secrets+len(w.o.Secrets)
+	}
 	a.log.Info("switchboard is running", "version", a.o.Version, "webhooks", a.Addr()+WebhookPath,
-		"console", a.AdminAddr(), "database", a.store.Path(), "rules", len(a.rules.Current().Rules()),
-		"ruleset", a.rules.Current().Hash(), "secrets", len(a.o.Secrets), "intercom", a.o.BaseURL)
+		"console", a.AdminAddr(), "database", a.store.Path(), "workspaces", len(a.workspaces), "rules", rules,
+		"ruleset", a.rulesets(), "secrets", secrets, "intercom", a.workspaces[0].o.BaseURL)
 }
 
 func (a *App) serve(s *http.Server, ln net.Listener) {
@@ -394,7 +303,13 @@ func (a *App) goLoop(alive *atomic.Bool, run func()) {
 }
 
 // Reload reads the rules again; when they are wrong, those in use stay (I8).
-func (a *App) Reload() error { return a.rules.reload() }
+func (a *App) Reload() error {
+	var errs []error
+	for _, w := range a.workspaces {
+		errs = append(errs, w.rules.reload())
+	}
+	return errors.Join(errs...)
+}
 
 // Stop ends everything, within ctx. When ctx ends first, calls in flight are cut off; they
 // are in doubt then and are settled after the next start. It may be called more than once.

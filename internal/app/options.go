@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,17 +55,39 @@ func (o *Options) setDefaults() {
 // mostBody is how many bytes a notification may have at the most: the store has its bounds.
 const mostBody = 32 << 20
 
+// validateWorkspaces refuses what several workspaces cannot have.
+func (o *Options) validateWorkspaces() (errs []error) {
+	ids, names := map[string]bool{}, map[string]bool{}
+	for _, w := range o.Workspaces {
+		u, err := url.Parse(w.BaseURL)
+		switch {
+		case w.ID == "" || w.Name == "":
+			errs = append(errs, errors.New("a workspace has no app id or no name"))
+		case ids[w.ID] || names[w.Name]:
+			errs = append(errs, fmt.Errorf("the workspace %s is there twice", w.Name))
+		case w.Token == "" || len(w.Secrets) == 0 || slices.Contains(w.Secrets, ""):
+			errs = append(errs, fmt.Errorf("the workspace %s lacks an access token or a client secret", w.Name))
+		case len(w.Rules) == 0:
+			errs = append(errs, fmt.Errorf("the workspace %s has no rules", w.Name))
+		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+			errs = append(errs, fmt.Errorf("the workspace %s has the base URL %q: write one such as https://api.intercom.io", w.Name, w.BaseURL))
+		}
+		ids[w.ID], names[w.Name] = true, true
+	}
+	return errs
+}
+
 // leastTakeover leaves half a second between two signs of life.
 const leastTakeover = 3 * time.Second
 
 // Validate refuses settings that cannot work, naming the setting, the value and what would
 // be accepted.
 func (o *Options) Validate() error {
-	var errs []error
-	if strings.TrimSpace(o.Token) == "" {
+	errs := o.validateWorkspaces()
+	if len(o.Workspaces) == 0 && strings.TrimSpace(o.Token) == "" {
 		errs = append(errs, errors.New("no access token: set INTERCOM_ACCESS_TOKEN (Developer Hub, your app, Configure, Authentication)"))
 	}
-	if len(o.Secrets) == 0 {
+	if len(o.Workspaces) == 0 && len(o.Secrets) == 0 {
 		errs = append(errs, errors.New("no client secret: set INTERCOM_CLIENT_SECRET (Developer Hub, your app, Basic information)"))
 	}
 	if !(o.Share >= 0 && o.Share <= 1) { // so written that NaN is refused
@@ -100,7 +123,7 @@ func (o *Options) Validate() error {
 	if err := store.CheckURL(o.Database); err != nil {
 		errs = append(errs, err)
 	}
-	if u, err := url.Parse(o.BaseURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if u, err := url.Parse(o.BaseURL); len(o.Workspaces) == 0 && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 		errs = append(errs, fmt.Errorf("base URL %q: write one such as https://api.intercom.io", o.BaseURL))
 	}
 	for _, address := range []string{o.Listen, o.AdminListen} {

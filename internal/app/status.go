@@ -6,31 +6,21 @@ import (
 	"time"
 
 	"switchboard/internal/console"
-	"switchboard/internal/intercom"
 	"switchboard/internal/rules"
 	"switchboard/internal/store"
 )
 
 // status gathers what the status page shows.
-func (a *App) status(ctx context.Context) (console.Status, error) {
-	st := console.Status{
-		Version: a.o.Version, Started: a.started, Budget: a.budget.State(), Trouble: a.trouble(),
-		Ruleset: a.rules.Current().Hash(), LoadedAt: *a.rules.loadedAt.Load(), Rules: a.rules.Current().Rules(),
+func (a *App) status(ctx context.Context) (st console.Status, err error) {
+	st = console.Status{Version: a.o.Version, Started: a.started}
+	for _, w := range a.workspaces {
+		one, err := w.status(ctx)
+		if err != nil {
+			return st, err
+		}
+		st.Workspaces = append(st.Workspaces, one)
 	}
-	if id := a.workspace.Load(); id != nil {
-		st.Workspace = *id
-	}
-	if p := a.rules.rejected.Load(); p != nil {
-		st.Rejected = *p
-	}
-	var err error
 	if st.Store, err = a.store.Stats(ctx); err != nil {
-		return st, err
-	}
-	if st.Paused, err = a.engine.Paused(ctx); err != nil {
-		return st, err
-	}
-	if err := a.timers(ctx, &st); err != nil {
 		return st, err
 	}
 	const newest = 20
@@ -41,34 +31,33 @@ func (a *App) status(ctx context.Context) (console.Status, error) {
 	return st, err
 }
 
-// timers fills in what the status page shows of timers.
-func (a *App) timers(ctx context.Context, st *console.Status) (err error) {
-	st.Plan = console.TimerPlan(a.engine.TimerPlan())
-	if st.Waiting, err = a.engine.WaitingTimers(ctx); err != nil {
-		return err
+// status gathers what the status page shows of a workspace.
+func (w *workspace) status(ctx context.Context) (st console.Workspace, err error) {
+	st = console.Workspace{
+		Name: w.o.Name, ID: w.workspaceID(), Budget: w.budget.State(), Trouble: w.trouble(),
+		Ruleset: w.rules.Current().Hash(), LoadedAt: *w.rules.loadedAt.Load(), Rules: w.rules.Current().Rules(),
+		Plan: console.TimerPlan(w.engine.TimerPlan()),
+	}
+	if p := w.rules.rejected.Load(); p != nil {
+		st.Rejected = *p
+	}
+	if st.Paused, err = w.engine.Paused(ctx); err != nil {
+		return st, err
+	}
+	if st.Waiting, err = w.engine.WaitingTimers(ctx); err != nil {
+		return st, err
 	}
 	byRule := map[string]rules.Info{}
 	for _, r := range st.Rules {
 		byRule[r.Name] = r
 	}
 	const next = 20
-	list, err := a.store.NextTimers(ctx, "", next)
+	list, err := w.app.store.NextTimers(ctx, w.o.ID, next)
 	for _, t := range list {
 		r := byRule[t.Rule]
 		st.Timers = append(st.Timers, console.Timer{Timer: t, After: r.After, CancelOn: r.CancelOn})
 	}
-	return err
-}
-
-// trouble says what keeps actions from being sent.
-func (a *App) trouble() string {
-	if refused := a.budget.State().Trouble; refused != "" {
-		return refused + ". Check INTERCOM_ACCESS_TOKEN and INTERCOM_REGION; one call a minute tries again."
-	}
-	if why := a.unreached.Load(); why != nil && a.workspace.Load() == nil {
-		return "Intercom has not been reached yet: " + *why
-	}
-	return ""
+	return st, err
 }
 
 // checks are the conditions for being ready: the store answers and the loops run. That
@@ -85,46 +74,27 @@ func (a *App) checks(ctx context.Context) []console.Check {
 	if storeErr != nil {
 		detail = storeErr.Error()
 	}
-	api := check("intercom", a.trouble() == "", a.trouble())
-	api.Advisory = true
-	onDisk := check("rules", a.rules.rejected.Load() == nil, "the rules on disk were rejected; those loaded before go on")
-	onDisk.Advisory = true
 	newest := check("newest rules", !a.store.Outdated(), "another replica has newer rules, and decides; this one takes events and acts")
 	newest.Advisory = true
-	return []console.Check{
+	checks := []console.Check{
 		check("running", !a.stopping.Load(), "stopping"),
 		check("store", storeErr == nil, detail),
-		check("engine", a.engineAlive.Load(), "not running"),
-		check("queue", a.queueAlive.Load(), "not running"),
-		api, onDisk, newest,
+		newest,
 	}
-}
-
-// identify asks Intercom whose token this is, until it knows, so that a wrong token or
-// region is said at start and not with the first action. Events are taken meanwhile.
-func (a *App) identify(ctx context.Context) {
-	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		me, err := a.directory.Me(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			a.workspace.Store(&me.App.IDCode)
-			a.log.InfoContext(ctx, "connected to Intercom", "workspace", me.App.IDCode, "region", me.App.Region, "admin", string(me.ID))
-			return
-		case intercom.ClassOf(err) == intercom.Credential:
-			a.log.ErrorContext(ctx, "Intercom refuses the access token: check INTERCOM_ACCESS_TOKEN and INTERCOM_REGION", "err", err)
-		default:
-			a.log.WarnContext(ctx, "cannot reach Intercom yet; events are stored meanwhile", "err", err)
+	for _, w := range a.workspaces {
+		name := func(what string) string {
+			if w.o.Name == "" {
+				return what
+			}
+			return what + " of " + w.o.Name
 		}
-		why := err.Error()
-		a.unreached.Store(&why)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
+		api := check(name("intercom"), w.trouble() == "", w.trouble())
+		api.Advisory = true
+		onDisk := check(name("rules"), w.rules.rejected.Load() == nil, "the rules on disk were rejected; those loaded before go on")
+		onDisk.Advisory = true
+		checks = append(checks, check(name("engine"), w.engineAlive.Load(), "not running"), check(name("queue"), w.queueAlive.Load(), "not running"), api, onDisk)
 	}
+	return checks
 }
 
 // prune deletes what is not needed any more, a little at a time so that intake never waits for

@@ -13,6 +13,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,9 +29,25 @@ import (
 
 // Status is what the status page shows.
 type Status struct {
-	Version   string
-	Started   time.Time
-	Workspace string // app id; empty until Intercom has been reached
+	Version string
+	Started time.Time
+
+	Workspaces []Workspace // one, or several
+
+	Store  store.Stats
+	Dead   []store.Action // the newest dead letters
+	Parked []store.Action
+}
+
+// Alarming tells whether somebody should look.
+func (s Status) Alarming() bool {
+	return slices.ContainsFunc(s.Workspaces, func(w Workspace) bool { return w.Trouble != "" || len(w.Rejected) > 0 || len(w.Paused) > 0 })
+}
+
+// Workspace is what the status page shows of a workspace.
+type Workspace struct {
+	Name string // empty when there is only one
+	ID   string // app id; empty until Intercom has been reached
 	// Trouble is what keeps actions from being sent, in words; empty when all is well.
 	Trouble string
 
@@ -49,9 +66,6 @@ type Status struct {
 	Waiting map[string]int
 	Plan    TimerPlan
 
-	Store  store.Stats
-	Dead   []store.Action // the newest dead letters
-	Parked []store.Action
 	Budget intercom.BudgetState
 }
 

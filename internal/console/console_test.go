@@ -43,23 +43,24 @@ func fixed(st console.Status) func(context.Context) (console.Status, error) {
 
 func TestStatusPage(t *testing.T) {
 	st := console.Status{
-		Version: "v1.2.3", Started: time.Now().Add(-time.Hour), Workspace: "abc123", LoadedAt: time.Now(), Ruleset: "5f2b",
-		Rules: []rules.Info{
-			{Name: "vips-first", File: "rules.yaml", Line: 9, State: "live", When: []string{"conversation.user.created"}},
-			{Name: "others", File: "rules.yaml", Line: 15, State: "live"},
-		},
-		Paused:   map[string]time.Time{"vips-first": time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)},
-		Trouble:  "401 token_revoked",
-		Rejected: []diag.Problem{{File: "rules.yaml", Line: 3, Column: 5, Severity: diag.Error, Message: "unknown key", Code: "rules/unknown-key"}},
-		Timers: []console.Timer{{
-			Timer: store.Timer{Rule: "sla", Subject: "conversation/77", Topic: "conversation.user.created", DueAt: time.Date(2026, 3, 2, 9, 15, 0, 0, time.UTC)},
-			After: "15m of support", CancelOn: []string{"conversation.admin.replied"},
+		Version: "v1.2.3", Started: time.Now().Add(-time.Hour), Workspaces: []console.Workspace{{ID: "abc123", LoadedAt: time.Now(), Ruleset: "5f2b",
+			Rules: []rules.Info{
+				{Name: "vips-first", File: "rules.yaml", Line: 9, State: "live", When: []string{"conversation.user.created"}},
+				{Name: "others", File: "rules.yaml", Line: 15, State: "live"},
+			},
+			Paused:   map[string]time.Time{"vips-first": time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)},
+			Trouble:  "401 token_revoked",
+			Rejected: []diag.Problem{{File: "rules.yaml", Line: 3, Column: 5, Severity: diag.Error, Message: "unknown key", Code: "rules/unknown-key"}},
+			Timers: []console.Timer{{
+				Timer: store.Timer{Rule: "sla", Subject: "conversation/77", Topic: "conversation.user.created", DueAt: time.Date(2026, 3, 2, 9, 15, 0, 0, time.UTC)},
+				After: "15m of support", CancelOn: []string{"conversation.admin.replied"},
+			}},
+			Waiting: map[string]int{"others": 12},
+			Plan:    console.TimerPlan{At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Lines: []string{"12 timers of sla move from 20m to 30m"}},
+			Budget:  intercom.BudgetState{Limit: 167, Remaining: 12},
 		}},
-		Waiting: map[string]int{"others": 12},
-		Plan:    console.TimerPlan{At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Lines: []string{"12 timers of sla move from 20m to 30m"}},
-		Store:   store.Stats{EventsWaiting: 7, Dead: 1, Parked: 2},
-		Dead:    []store.Action{{ID: 41, Kind: "tag", Subject: "conversation/1", Rule: "vips-first", Attempts: 3, Error: "<script>alert(1)</script>"}},
-		Budget:  intercom.BudgetState{Limit: 167, Remaining: 12},
+		Store: store.Stats{EventsWaiting: 7, Dead: 1, Parked: 2},
+		Dead:  []store.Action{{ID: 41, Kind: "tag", Subject: "conversation/1", Rule: "vips-first", Attempts: 3, Error: "<script>alert(1)</script>"}},
 	}
 	rec := get(t, console.Options{Status: fixed(st)}, "/")
 	page := rec.Body.String()
@@ -118,7 +119,7 @@ func TestReady(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	o := console.Options{
-		Status: fixed(console.Status{LoadedAt: time.Now()}), Token: "correct-horse",
+		Status: fixed(console.Status{}), Token: "correct-horse",
 		Checks: func(context.Context) []console.Check { return nil },
 	}
 	basic := httptest.NewRequest(http.MethodGet, "/", nil)

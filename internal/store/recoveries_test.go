@@ -170,7 +170,7 @@ func TestI11_timers_wait_for_the_search(t *testing.T) {
 		t.Fatal(err)
 	}
 	ripe := func() (subjects []string) {
-		claims, err := s.Claim(ctx, store.LaneEvents, 10, now, time.Nanosecond)
+		claims, err := s.Claim(ctx, store.LaneEvents, "", 10, now, time.Nanosecond)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestI11_timers_wait_for_the_search(t *testing.T) {
 	if got := ripe(); !slices.Equal(got, []string{"conversation/1"}) {
 		t.Errorf("while held, timers of %q are ripe", got)
 	}
-	if due, _, err := s.NextDue(ctx, store.LaneEvents); err != nil || due.Equal(later.Add(45*time.Minute)) {
+	if due, _, err := s.NextDue(ctx, store.LaneEvents, ""); err != nil || due.Equal(later.Add(45*time.Minute)) {
 		t.Errorf("next due %s, %v: the loop would ask again and again for a timer that it cannot have", due, err)
 	}
 	now = now.Add(2 * time.Hour)
@@ -211,7 +211,7 @@ func TestI11_what_is_recovered_together_is_filed_before_its_timers(t *testing.T)
 		t.Fatal(err)
 	}
 	for {
-		if _, err := s.Claim(t.Context(), store.LaneEvents, 10, later.Add(time.Hour), time.Minute); err != nil {
+		if _, err := s.Claim(t.Context(), store.LaneEvents, "", 10, later.Add(time.Hour), time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		done, err := s.Filed(t.Context(), last)

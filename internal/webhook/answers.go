@@ -40,6 +40,8 @@ var (
 	answerWrongSignature = failure(resultBadSignature, http.StatusUnauthorized,
 		"X-Hub-Signature does not match: check that INTERCOM_CLIENT_SECRET is the client secret of the app, "+
 			"and that nothing on the way changes the body")
+	answerOtherWorkspace = failure(resultBadSignature, http.StatusUnauthorized,
+		"app_id names no workspace that is served here, or the signature is not made with a client secret of its app")
 	answerSlowBody = failure(resultBadRequest, http.StatusBadRequest,
 		"the body did not arrive in time")
 	answerBrokenBody = failure(resultBadRequest, http.StatusBadRequest,

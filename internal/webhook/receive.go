@@ -66,6 +66,11 @@ func (d *delivery) answer() answer {
 		return failure(resultBadRequest, http.StatusBadRequest, err.Error())
 	}
 	d.ev = ev
+	if !d.servesItsWorkspace(body) {
+		d.notes.trouble(slog.LevelWarn, resultBadSignature, "webhook of a workspace that is not served, or signed with another's secret",
+			slog.String("workspace", ev.Workspace))
+		return answerOtherWorkspace
+	}
 	if ev.Topic == event.TopicPing {
 		// A ping tells of nothing that happened, and rules are not run on it. Most have no id, so
 		// stored ones would only be noise among the events.
@@ -106,6 +111,17 @@ func (d *delivery) authentic() ([]byte, answer) {
 	// The event keeps its payload, perhaps for longer than this request lives, so it gets a
 	// copy of its own. Unsigned bodies cost no memory of their own.
 	return bytes.Clone(buf.Bytes()), answer{}
+}
+
+// servesItsWorkspace tells whether the notification may be what it says. Whoever has the secret of one
+// workspace must not speak for another.
+func (d *delivery) servesItsWorkspace(body []byte) bool {
+	if len(d.workspaces) == 0 {
+		return true
+	}
+	sig, ok := readSignature(d.r.Header)
+	v, known := d.workspaces[d.ev.Workspace]
+	return ok && known && v.verify(sig, body)
 }
 
 func (d *delivery) refuseLarge() answer {

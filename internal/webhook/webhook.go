@@ -25,6 +25,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,6 +60,9 @@ type Options struct {
 	// accepted, so that a secret can be replaced. At least one; none blank, because with an
 	// empty key anybody can sign.
 	Secrets []string
+	// Workspaces takes the place of Secrets where several workspaces are served: the client secrets by
+	// app id. A notification of a workspace counts only if one of that workspace's secrets signed it.
+	Workspaces map[string][]string
 	// Sink keeps the events. Required.
 	Sink Sink
 	// MaxBody is how large a body may be, in bytes; 0 means DefaultMaxBody.
@@ -80,6 +85,12 @@ type Options struct {
 }
 
 func (o *Options) validate() error {
+	for id, secrets := range o.Workspaces {
+		if len(secrets) == 0 {
+			return fmt.Errorf("webhook: no client secret for the workspace %s: without one nothing can be verified", id)
+		}
+	}
+	o.Secrets = slices.Concat(append(slices.Collect(maps.Values(o.Workspaces)), o.Secrets)...)
 	if len(o.Secrets) == 0 {
 		return errors.New("webhook: no client secret: without one nothing can be verified")
 	}
@@ -110,14 +121,16 @@ func (o *Options) validate() error {
 // Handler is the endpoint for Intercom's notifications.
 type Handler struct {
 	verifier *verifier
-	sink     Sink
-	maxBody  int64
-	timeout  time.Duration
-	now      func() time.Time
-	onStored func(event.Event)
-	metrics  *metrics
-	notes    *notes
-	tooLarge answer
+	// workspaces verifies what one of them is said to have sent; empty when there is only one.
+	workspaces map[string]*verifier
+	sink       Sink
+	maxBody    int64
+	timeout    time.Duration
+	now        func() time.Time
+	onStored   func(event.Event)
+	metrics    *metrics
+	notes      *notes
+	tooLarge   answer
 
 	stopping atomic.Bool
 	buffers  sync.Pool // of *bytes.Buffer
@@ -143,8 +156,12 @@ func New(o Options) (*Handler, error) {
 	if o.OnStored == nil {
 		o.OnStored = func(event.Event) {}
 	}
+	workspaces := make(map[string]*verifier, len(o.Workspaces))
+	for id, secrets := range o.Workspaces {
+		workspaces[id] = newVerifier(secrets)
+	}
 	return &Handler{
-		verifier: newVerifier(o.Secrets),
+		verifier: newVerifier(o.Secrets), workspaces: workspaces,
 		sink:     o.Sink,
 		maxBody:  o.MaxBody,
 		timeout:  o.Timeout,
