@@ -29,6 +29,8 @@ type backfillCmd struct {
 	DryRun bool          `help:"List what was missed and recover nothing."`
 	MaxAge time.Duration `help:"How old an event may be for customers to hear of it; what is older is parked. Default: as the service has it, or 2h."`
 
+	Workspace string `help:"Name of the workspace, if the service serves several." placeholder:"NAME"`
+
 	Admin    string   `help:"Address of the running service's console." default:"http://127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_URL" placeholder:"URL"`
 	Database string   `help:"Where state is kept, if no service runs." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
 	Rules    []string `help:"Rule files or folders, if no service runs." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
@@ -117,6 +119,9 @@ func (c *backfillCmd) ask(ctx context.Context, body recovery.BackfillBody, progr
 	address, err := url.JoinPath(c.Admin, "/api/v1/backfill")
 	if err != nil || !strings.HasPrefix(address, "http") {
 		return nil, usageError{fmt.Errorf("--admin %q: write an address such as http://127.0.0.1:9090", c.Admin)}
+	}
+	if c.Workspace != "" {
+		address += "?workspace=" + url.QueryEscape(c.Workspace)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"switchboard/internal/app"
+	"switchboard/internal/diag"
 	"switchboard/internal/intercom"
 )
 
@@ -22,6 +23,7 @@ type serveCmd struct {
 	Rules       []string `help:"Rule files or folders." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
 	Listen      string   `help:"Address for webhooks; Intercom sends to ${webhook_path}." default:":8080" env:"SWITCHBOARD_LISTEN"`
 	AdminListen string   `help:"Address of the console, /metrics, /healthz and /readyz." default:"127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_LISTEN"`
+	Workspaces  string   `help:"File that names several workspaces, with the rules and secrets of each; see docs/workspaces.md." env:"SWITCHBOARD_WORKSPACES" placeholder:"FILE"`
 	Database    string   `help:"Where state is kept: sqlite:FILE, or postgres://USER@HOST/NAME for several replicas." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
 
 	apiAddress
@@ -83,12 +85,18 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o, err := c.options(log)
+	workspaces, err := c.workspaces(io)
+	if err != nil {
+		return err
+	}
+	o, err := c.options(log, workspaces)
 	if err != nil {
 		return usageError{err}
 	}
-	if err := rulesExist(c.Rules); err != nil {
-		return err
+	if len(workspaces) == 0 {
+		if err := rulesExist(c.Rules); err != nil {
+			return err
+		}
 	}
 	// Signals are listened for before anything is built, so that a stop during start is clean.
 	signals := make(chan os.Signal, 4)
@@ -165,7 +173,7 @@ func stop(ctx context.Context, a *app.App, grace time.Duration, signals <-chan o
 }
 
 // options are the app's settings from flags, environment and secret files.
-func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
+func (c *serveCmd) options(log *slog.Logger, workspaces []app.Workspace) (app.Options, error) {
 	base, err := c.url()
 	if err != nil {
 		return app.Options{}, err
@@ -179,7 +187,7 @@ func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
 		return app.Options{}, err
 	}
 	o := app.Options{
-		Database: c.Database, Rules: c.Rules, Listen: c.Listen, AdminListen: c.AdminListen,
+		Database: c.Database, Workspaces: workspaces, Rules: c.Rules, Listen: c.Listen, AdminListen: c.AdminListen,
 		AdminToken: admin, Token: token, Secrets: splitSecrets(signing), BaseURL: base,
 		HTTPSecret: posting, HTTPAllow: allow,
 		MaxBody: c.MaxBody, Concurrency: c.Concurrency, Share: c.BudgetShare, MaxAttempts: c.MaxAttempts,
@@ -196,6 +204,21 @@ func (c *serveCmd) options(log *slog.Logger) (app.Options, error) {
 		return o, errors.New("budget-share, concurrency, max-attempts, max-body, settle, takeover and grace must be more than 0")
 	}
 	return o, o.Validate()
+}
+
+// workspaces reads the file that names several, if there is one.
+func (c *serveCmd) workspaces(io streams) ([]app.Workspace, error) {
+	if c.Workspaces == "" {
+		return nil, nil
+	}
+	list, problems := readWorkspaces(c.Workspaces)
+	if len(problems) > 0 {
+		if err := diag.WriteText(io.err, problems, colorful(io.err)); err != nil {
+			return nil, err
+		}
+		return nil, exitError(exitProblems)
+	}
+	return list, nil
 }
 
 // networks reads networks in CIDR notation, or single addresses.
