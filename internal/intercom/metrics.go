@@ -13,16 +13,16 @@ type budgetMetrics struct {
 	limited prometheus.Counter
 }
 
-func newBudgetMetrics(reg prometheus.Registerer, b *MemoryBudget) *budgetMetrics {
+func newBudgetMetrics(reg prometheus.Registerer, state func() BudgetState) *budgetMetrics {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "switchboard_budget_limit",
 		Help: "API calls that Intercom allows in one rate-limit window.",
-	}, func() float64 { return float64(b.State().Limit) })
+	}, func() float64 { return float64(state().Limit) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "switchboard_budget_remaining",
 		Help: "API calls that may still be made in the present rate-limit window.",
-	}, func() float64 { return float64(b.State().Remaining) })
+	}, func() float64 { return float64(state().Remaining) })
 	m := &budgetMetrics{
 		waits: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "switchboard_budget_wait_seconds",

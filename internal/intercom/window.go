@@ -1,6 +1,7 @@
 package intercom
 
 import (
+	"slices"
 	"sort"
 	"time"
 )
@@ -132,6 +133,13 @@ func (w *window) confirm(now time.Time) {
 	}
 }
 
+// missed notes a call that ended at now and whose answer told nothing. Answers may be told late, so
+// not in the order in which they came.
+func (w *window) missed(now time.Time) {
+	i := sort.Search(len(w.blind), func(i int) bool { return w.blind[i].After(now) })
+	w.blind = slices.Insert(w.blind, i, now)
+}
+
 // count takes in what the answer says about limit and use. inFlight includes the call that was
 // answered.
 func (w *window) count(u Usage, now time.Time, inFlight int) {
@@ -142,7 +150,7 @@ func (w *window) count(u Usage, now time.Time, inFlight int) {
 		w.limit, w.learned, w.limitAt = u.Limit, true, now
 	}
 	if u.Remaining < 0 {
-		w.blind = append(w.blind, now)
+		w.missed(now)
 		return
 	}
 	w.used = max(w.used, u.Limit-u.Remaining)
