@@ -42,6 +42,8 @@ type Usage struct {
 	// Taken is when Take returned, on this machine's clock: not later than the request was
 	// sent. It may be zero.
 	Taken time.Time
+
+	permit *permit // what Take gave the client, if permits of the budget do not keep
 }
 
 // BudgetState is a glance at a budget, for metrics and for people.

@@ -41,6 +41,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// defaultTimeout is Options.Timeout when that is 0.
+const defaultTimeout = 20 * time.Second
+
 // Client calls Intercom's REST API. It is safe for concurrent use.
 type Client struct {
 	base  string        // without a slash at the end
@@ -83,7 +86,7 @@ func New(o Options) (*Client, error) {
 		log:     o.Logger,
 	}
 	if c.timeout <= 0 {
-		c.timeout = 20 * time.Second
+		c.timeout = defaultTimeout
 	}
 	if c.agent == "" {
 		c.agent = "switchboard"

@@ -177,7 +177,7 @@ func (m *machine) ownShare() int {
 // plausible drops numbers that cannot be meant.
 func (u Usage) plausible() Usage {
 	if !u.Answered {
-		return Usage{NotSent: u.NotSent, Limit: -1, Remaining: -1, Taken: u.Taken}
+		return Usage{NotSent: u.NotSent, Limit: -1, Remaining: -1, Taken: u.Taken, permit: u.permit}
 	}
 	if u.Limit <= 0 {
 		u.Limit, u.Remaining = -1, -1

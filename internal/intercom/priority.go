@@ -49,14 +49,17 @@ func WithWait(ctx, wait context.Context) context.Context {
 }
 
 // takeCall waits for the budget.
-func takeCall(ctx context.Context, b Budget, p Priority) error {
+func takeCall(ctx context.Context, b Budget, p Priority) (*permit, error) {
 	if wait, ok := ctx.Value(waitKey{}).(context.Context); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(wait, cancel)()
 	}
-	return b.Take(ctx, p)
+	if b, ok := b.(permitter); ok {
+		return b.take(ctx, p)
+	}
+	return nil, b.Take(ctx, p)
 }
 
 func priorityOf(ctx context.Context, otherwise Priority) Priority {

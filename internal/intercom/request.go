@@ -101,17 +101,14 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, int, error) {
 			return nil, 0, r.refuse("the body cannot be written as JSON")
 		}
 	}
-	otherwise := PriorityAction
-	if !r.writes() {
-		otherwise = PriorityRead
-	}
-	if err := takeCall(ctx, c.budget, priorityOf(ctx, otherwise)); err != nil {
-		return nil, 0, fmt.Errorf("%s: waiting for the budget: %w", r, err)
-	}
-	sender := &sender{client: c, request: r, usage: Usage{NotSent: true, Limit: -1, Remaining: -1, Taken: time.Now()}}
+	sender := &sender{client: c, request: r, reported: true} // nothing is taken yet
 	defer sender.report()
-	if err := c.beforeSend(ctx, r, path); err != nil {
-		return nil, 0, fmt.Errorf("%s: before sending: %w", r, err)
+	if taken, err := sender.admit(ctx, path); err != nil {
+		doing := "waiting for the budget"
+		if taken {
+			doing = "before sending"
+		}
+		return nil, 0, fmt.Errorf("%s: %s: %w", r, doing, err)
 	}
 	start := time.Now()
 	body, err := sender.send(ctx, path, payload)
@@ -171,9 +168,9 @@ func (s *sender) send(parent context.Context, path string, payload []byte) ([]by
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written to it
 
-	now, sent := time.Now(), s.usage.Taken
+	now, sent, permit := time.Now(), s.usage.Taken, s.usage.permit
 	s.usage = usageOf(resp, now)
-	s.usage.Taken = sent
+	s.usage.Taken, s.usage.permit = sent, permit
 	if resp.StatusCode < 300 || resp.StatusCode == statusTooManyRequests {
 		s.report() // others need not wait for the rest of the answer, nor go on because of it
 	}

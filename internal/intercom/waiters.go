@@ -8,6 +8,7 @@ type waiter struct {
 	arrival  uint64
 	since    time.Time     // when it came, and once granted, when that was
 	granted  chan struct{} // closed when the call may be sent
+	permit   *permit       // what was granted, if permits do not keep
 	index    int           // in waiters; -1 once granted or gone
 }
 
