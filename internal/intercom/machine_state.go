@@ -132,6 +132,7 @@ func readState(text []byte) (sharedState, error) {
 		if form.Version != stateVersion {
 			return s, fmt.Errorf("the shared budget has form %d and this program knows form %d: run the same version on all replicas", form.Version, stateVersion)
 		}
+		s.Machine.Limit = 0
 		if err := json.Unmarshal(text, &s); err != nil {
 			return s, fmt.Errorf("the shared budget cannot be read: %w", err)
 		}
