@@ -41,7 +41,7 @@ type workspace struct {
 	log      *slog.Logger
 	registry prometheus.Registerer
 
-	budget    *intercom.MemoryBudget
+	budget    budget
 	client    *intercom.Client
 	directory *intercom.Directory
 	poster    *actions.Poster
@@ -110,7 +110,7 @@ func (w *workspace) lacking(rs *rules.Ruleset) []diag.Problem {
 
 func (w *workspace) connect(context.Context) error {
 	o := &w.app.o
-	w.budget = intercom.NewMemoryBudget(intercom.BudgetOptions{Share: w.o.Share, Registerer: w.registry})
+	w.budget = w.newBudget()
 	client, err := intercom.New(intercom.Options{
 		BaseURL: w.o.BaseURL, Token: w.o.Token, Budget: w.budget, HTTP: o.HTTP, Timeout: o.Timeout,
 		Now: w.app.store.Now, UserAgent: "switchboard/" + o.Version, Registerer: w.registry, Logger: w.component("intercom"),
