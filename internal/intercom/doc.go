@@ -4,6 +4,9 @@
 // answers 429 beyond the limit, so a call waits until the window has room for it. What
 // remains is learned from the headers of each answer. MemoryBudget does this for one process;
 // calls wait in it by priority, what customers read before everything else.
+// SharedBudget does the same for several processes, on a state that all of them can reach: what they
+// have learned, and who has calls on their way, is a text that they change one after the other. Its
+// permits are good for two seconds; a call that was held up for longer takes another.
 //
 // A call ends in one of few ways, and the caller has a different thing to do for each, so
 // errors carry a Class: the call is safe to repeat, or may have been carried out although no
