@@ -110,6 +110,12 @@ func together(ctx context.Context, t *testing.T, workers, calls int, clients ...
 	all.Wait()
 }
 
+// rest waits until nobody does anything any more.
+func rest() {
+	time.Sleep(time.Second)
+	synctest.Wait()
+}
+
 func (f *fakeAPI) overruns() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,7 +165,7 @@ func TestSharedBudget_I5_three_replicas_use_the_windows_up_without_a_429(t *test
 					}
 					together(t.Context(), t, tt.workers, tt.calls, clients...)
 					close(stop)
-					time.Sleep(time.Second)
+					rest()
 					api.usage(t, cmp.Or(tt.least, 0.95))
 					if state.writes > 3*tt.calls {
 						t.Errorf("%d writes for %d calls", state.writes, tt.calls)
@@ -184,7 +190,7 @@ func TestSharedBudget_I5_replicas_with_a_budget_each_get_429s(t *testing.T) {
 			clients = append(clients, api.client(t, newShared(t, newMemoryState(0))))
 		}
 		together(t.Context(), t, 16, 600, clients...)
-		time.Sleep(time.Second)
+		rest()
 		if api.overruns() == 0 {
 			t.Error("no 429 although nothing was shared: the other tests show nothing")
 		}
@@ -224,7 +230,7 @@ func TestSharedBudget_I5_failing_rounds_cost_nothing_but_time(t *testing.T) {
 				clients = append(clients, api.client(t, newShared(t, &link{SharedState: state, before: fail, after: fail})))
 			}
 			together(t.Context(), t, 16, 1200, clients...)
-			time.Sleep(time.Second)
+			rest()
 			if n := api.overruns(); n > 0 {
 				t.Errorf("%d calls refused", n)
 			}
@@ -291,7 +297,7 @@ func TestSharedBudget_I5_a_dead_replica_takes_nothing_with_it(t *testing.T) {
 			}
 			time.AfterFunc(14*time.Second+time.Duration(seed)*time.Second, die)
 			together(t.Context(), t, 16, 1200, api.client(t, newShared(t, state)), api.client(t, newShared(t, state)))
-			time.Sleep(time.Second)
+			rest()
 			api.usage(t, 0.95)
 		})
 		if t.Failed() {
@@ -352,7 +358,7 @@ func TestSharedBudget_I5_a_replica_that_was_stopped_sends_nothing_on_old_permits
 			}
 			together(t.Context(), t, 16, 1200, api.client(t, newShared(t, state)), api.client(t, newShared(t, state)))
 			all.Wait()
-			time.Sleep(time.Second)
+			rest()
 			if n := api.overruns(); n > 0 {
 				t.Errorf("%d calls refused", n)
 			}
@@ -406,6 +412,7 @@ func TestSharedBudget_I5_one_call_at_a_time_across_replicas_until_the_first_answ
 					}))
 				}
 				together(t.Context(), t, 8, 90, clients...)
+				rest()
 				if n := early.Load(); n != want {
 					t.Errorf("%d calls before the first success, want %d", n, want)
 				}
@@ -458,6 +465,6 @@ func TestSharedBudget_sweeps_of_one_replica_leave_calls_for_replies_of_another(t
 		if n := api.overruns(); n > 0 {
 			t.Errorf("%d calls refused", n)
 		}
-		time.Sleep(time.Second)
+		rest()
 	})
 }
