@@ -1,5 +1,6 @@
 // Package console is the operators' side of Switchboard: the status page, health and
-// metrics, served on the admin address. It shows state and changes none by itself.
+// metrics, served on the admin address. They show state and change none. What changes state are the
+// operations (operations.go), which the command line asks for.
 package console
 
 import (
@@ -97,6 +98,8 @@ type Options struct {
 	Status   func(context.Context) (Status, error)
 	Checks   func(context.Context) []Check
 	Gatherer prometheus.Gatherer
+	// Operations are what may be asked for, by name.
+	Operations map[string]Operation
 	// Token, if set, must be sent as a bearer token or as the password of basic
 	// authentication with everything but /healthz and /readyz.
 	Token string
@@ -144,6 +147,7 @@ func (c *Console) Handler() http.Handler {
 		if c.o.Backfill != nil {
 			r.Method(http.MethodPost, "/api/v1/backfill", http.NewCrossOriginProtection().Handler(c.o.Backfill))
 		}
+		r.With(http.NewCrossOriginProtection().Handler).Post("/api/v1/{operation}", c.handle(c.operate))
 	})
 	return r
 }

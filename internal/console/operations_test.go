@@ -1,0 +1,70 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchboard/internal/console"
+)
+
+// TestOperations asks for operations as the command line does, and as nobody may.
+func TestOperations(t *testing.T) {
+	for _, tt := range []struct {
+		name, path, token string
+		header            []string
+		status            int
+		body              string
+		done              bool
+	}{
+		{name: "done", path: "greet", status: 200, body: `{"hello":"{\"name\":\"Ada\"}"}`, done: true},
+		{name: "refused in words", path: "refuse", status: 422, body: `no such rule`},
+		{name: "an error stays inside", path: "break", status: 500, body: "internal error"},
+		{name: "unknown", path: "other", status: 404, body: "no such operation"},
+		{name: "a form of another site", path: "greet", header: []string{"Content-Type", "text/plain"}, status: 415, body: "send JSON"},
+		{name: "a script of another site", path: "greet", header: []string{"Sec-Fetch-Site", "cross-site"}, status: 403},
+		{name: "a name that resolves to this machine", path: "greet", header: []string{"Host", "evil.test:9090"}, status: 403, body: "127.0.0.1"},
+		{name: "without the token", path: "greet", token: "secret", status: 401},
+		{name: "a wrong token", path: "greet", token: "secret", header: []string{"Authorization", "Bearer guess"}, status: 401},
+		{name: "the token", path: "greet", token: "secret", header: []string{"Authorization", "Bearer secret", "Host", "ops.acme.test"}, status: 200, done: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			done := false
+			c, err := console.New(console.Options{
+				Gatherer: prometheus.NewRegistry(), Token: tt.token,
+				Operations: map[string]console.Operation{
+					"greet": func(_ context.Context, request []byte) (any, error) {
+						done = true
+						return map[string]string{"hello": string(request)}, nil
+					},
+					"refuse": func(context.Context, []byte) (any, error) {
+						return nil, &console.Refused{Err: errors.New("no such rule")}
+					},
+					"break": func(context.Context, []byte) (any, error) { return nil, errors.New("disk of the customer") },
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := httptest.NewRequest(http.MethodPost, "/api/v1/"+tt.path, strings.NewReader(`{"name":"Ada"}`))
+			req.Host = "127.0.0.1:9090"
+			req.Header.Set("Content-Type", "application/json")
+			for i := 0; i+1 < len(tt.header); i += 2 {
+				if tt.header[i] == "Host" {
+					req.Host = tt.header[i+1]
+				}
+				req.Header.Set(tt.header[i], tt.header[i+1])
+			}
+			rec := httptest.NewRecorder()
+			c.Handler().ServeHTTP(rec, req)
+			if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.body) || done != tt.done {
+				t.Errorf("%d %s, done %v; want %d %s, %v", rec.Code, rec.Body, done, tt.status, tt.body, tt.done)
+			}
+		})
+	}
+}
