@@ -87,7 +87,10 @@ func (s *Store) actions(ctx context.Context, where string, args ...any) ([]Actio
 	if err != nil {
 		return nil, err
 	}
-	var list []Action
+	return scanActions(rows)
+}
+
+func scanActions(rows *sql.Rows) (list []Action, err error) {
 	err = eachRow(rows, func(r *sql.Rows) error {
 		a, err := scanAction(r)
 		list = append(list, a)
