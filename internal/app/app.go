@@ -189,7 +189,8 @@ func (a *App) buildServers(context.Context) error {
 
 	ui, err := console.New(console.Options{
 		Status: a.status, Checks: a.checks, Gatherer: a.registry, Token: a.o.AdminToken, Logger: a.component("console"),
-		Backfill: a.backfill(),
+		Backfill:   a.backfill(),
+		Operations: a.operations(),
 	})
 	if err != nil {
 		return err

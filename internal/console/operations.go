@@ -17,12 +17,11 @@ import (
 // request is JSON, and so is what the answer becomes.
 type Operation func(ctx context.Context, request []byte) (answer any, err error)
 
-// Refused is an error whose words are for whoever asked: what they asked for cannot be done.
-type Refused struct{ Err error }
-
-func (e *Refused) Error() string { return e.Err.Error() }
-
-func (e *Refused) Unwrap() error { return e.Err }
+// refusal is an error with words for whoever asked: what they asked for cannot be done.
+type refusal interface {
+	error
+	Refusal() string
+}
 
 // mostRequest is how many bytes a request for an operation may have.
 const mostRequest = 1 << 20
@@ -49,8 +48,8 @@ func (c *Console) operate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer, err := do(r.Context(), request)
-	if refused, ok := errors.AsType[*Refused](err); ok {
-		return answerJSON(w, http.StatusUnprocessableEntity, problem{refused.Error()})
+	if refused, ok := errors.AsType[refusal](err); ok {
+		return answerJSON(w, http.StatusUnprocessableEntity, problem{refused.Refusal()})
 	}
 	if err != nil {
 		return err

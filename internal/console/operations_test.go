@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,12 @@ import (
 
 	"switchboard/internal/console"
 )
+
+type refused string
+
+func (r refused) Error() string { return "refused" }
+
+func (r refused) Refusal() string { return string(r) }
 
 // TestOperations asks for operations as the command line does, and as nobody may.
 func TestOperations(t *testing.T) {
@@ -43,7 +50,7 @@ func TestOperations(t *testing.T) {
 						return map[string]string{"hello": string(request)}, nil
 					},
 					"refuse": func(context.Context, []byte) (any, error) {
-						return nil, &console.Refused{Err: errors.New("no such rule")}
+						return nil, fmt.Errorf("greet: %w", refused("no such rule"))
 					},
 					"break": func(context.Context, []byte) (any, error) { return nil, errors.New("disk of the customer") },
 				},

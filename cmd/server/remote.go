@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"switchboard/internal/operations"
+	"switchboard/internal/store"
+)
+
+// stateOf is where a command finds the state that it works on: at a running service, which has the
+// SQLite file to itself, or in the database when none runs.
+type stateOf struct {
+	Admin    string `help:"Address of the running service's console; empty to work on the database without asking there." default:"http://127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_URL" placeholder:"URL"`
+	Database string `help:"Where state is kept, as for serve; used when no service answers." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
+}
+
+// operate has the running service do the operation of that name or, when nobody listens there, does
+// it here.
+func operate[Request, Answer any](
+	ctx context.Context, io streams, at stateOf, name string, request Request,
+	here func(context.Context, *store.Store, Request) (Answer, error),
+) (answer Answer, err error) {
+	if at.Admin != "" {
+		err := at.ask(ctx, name, request, &answer)
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return answer, told(err, io)
+		}
+	}
+	s, err := at.open(ctx)
+	if err != nil {
+		return answer, err
+	}
+	if at.Admin != "" {
+		_, _ = fmt.Fprintf(io.err, "no service answers at %s: working on %s\n", at.Admin, s.Path())
+	}
+	answer, err = here(ctx, s, request)
+	return answer, told(errors.Join(err, s.Close()), io)
+}
+
+// told reports what was refused, which is a problem found and no failure.
+func told(err error, io streams) error {
+	refused, ok := errors.AsType[*operations.Refused](err)
+	if !ok {
+		return err
+	}
+	_, _ = fmt.Fprintln(io.err, "switchboard:", refused)
+	return exitError(exitProblems)
+}
+
+// open opens the database, which must be there: a command that looks at state must not make a new
+// one where there is none.
+func (at stateOf) open(ctx context.Context) (*store.Store, error) {
+	if err := store.CheckURL(at.Database); err != nil {
+		return nil, usageError{err}
+	}
+	if path, ok := strings.CutPrefix(at.Database, "sqlite:"); ok {
+		path = strings.TrimPrefix(path, "//")
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("there is no database %s: name it with --database, or the console of the service that runs with --admin", path)
+		}
+	}
+	s, err := store.Open(ctx, at.Database, store.Options{})
+	if errors.Is(err, store.ErrInUse) {
+		return nil, fmt.Errorf("%w; or name its console with --admin", err)
+	}
+	return s, err
+}
+
+// ask sends a request to the running service.
+func (at stateOf) ask(ctx context.Context, name string, request, answer any) error {
+	base, err := url.Parse(at.Admin)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return usageError{fmt.Errorf("--admin %q: write an address such as http://127.0.0.1:9090", at.Admin)}
+	}
+	token, err := secret("SWITCHBOARD_ADMIN_TOKEN")
+	if err != nil {
+		return usageError{err}
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath("api", "v1", name).String(), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := askClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the service: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return readAnswer(resp, at.Admin, answer)
+}
+
+// askClient asks the service itself and nobody that it points to: the token is for the service alone. How
+// long an operation takes depends on the size of the state.
+var askClient = &http.Client{
+	Transport:     &http.Transport{Proxy: nil, TLSHandshakeTimeout: 10 * time.Second},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// mostAnswer is how many bytes the answer to an operation may have.
+const mostAnswer = 256 << 20
+
+func readAnswer(resp *http.Response, admin string, answer any) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
+	if err != nil {
+		return fmt.Errorf("read the answer of the service: %w", err)
+	}
+	var problem struct {
+		Error string `json:"error"`
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = json.Unmarshal(body, &problem) // what is no JSON has no words for us
+	}
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		if err := json.Unmarshal(body, answer); err != nil {
+			return fmt.Errorf("the service at %s gave an answer that this program does not understand: %w", admin, err)
+		}
+		return nil
+	case resp.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("the service at %s wants the admin token: set SWITCHBOARD_ADMIN_TOKEN as for serve", admin)
+	case resp.StatusCode == http.StatusUnprocessableEntity && problem.Error != "":
+		return &operations.Refused{Err: errors.New(problem.Error)}
+	case problem.Error != "":
+		return fmt.Errorf("the service at %s: %s", admin, problem.Error)
+	case resp.StatusCode == http.StatusInternalServerError:
+		return fmt.Errorf("the service at %s could not do it: its log says why", admin)
+	}
+	return fmt.Errorf("what answers at %s (%s) is no switchboard that takes operations: name the console with --admin", admin, resp.Status)
+}
