@@ -60,6 +60,7 @@ func (u Unhappy) where() (string, []any) {
 // FindUnhappy returns the dead or parked actions that are meant, in the order of the plan.
 func (s *Store) FindUnhappy(ctx context.Context, u Unhappy) ([]Action, error) {
 	where, args := u.where()
+	s.dialect.cleanArgs(args)
 	// The text differs from one question to the next, so its statement is not kept.
 	rows, err := s.read.QueryContext(ctx, s.dialect.text("SELECT "+actionColumns+" FROM actions "+where), args...)
 	if err != nil {
