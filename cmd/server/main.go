@@ -63,6 +63,7 @@ type cli struct {
 	Check     checkCmd     `cmd:"" help:"Read rules as serve would, and say what is wrong."`
 	Backfill  backfillCmd  `cmd:"" help:"Recover events that no notification told of."`
 	API       apiCmd       `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
+	Backup    backupCmd    `cmd:"" help:"Copy the database while the service runs."`
 	Retry     retryCmd     `cmd:"" help:"Retry dead letters, or settle actions in doubt."`
 	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -11,7 +11,8 @@ import (
 // operations are what the command line may ask this service for.
 func (a *App) operations() map[string]console.Operation {
 	return map[string]console.Operation{
-		"retry": operations.On(a.store, a.retry),
+		"backup": operations.On(a.store, operations.MakeBackup),
+		"retry":  operations.On(a.store, a.retry),
 	}
 }
 
