@@ -100,10 +100,19 @@ func (a *App) checks(ctx context.Context) []console.Check {
 // prune deletes what is not needed any more, a little at a time so that intake never waits for
 // it.
 func (a *App) prune(ctx context.Context) {
+	untidy := true // who stopped before may have left in the midst of it
 	for {
 		wait := 10 * time.Minute
-		if a.deleteSome(ctx) {
+		deleted, more := a.deleteSome(ctx)
+		untidy = untidy || deleted
+		switch {
+		case more:
 			wait = 100 * time.Millisecond
+		case untidy:
+			if err := a.store.Tidy(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				a.log.ErrorContext(ctx, "cannot give space back", "err", err)
+			}
+			untidy = false
 		}
 		select {
 		case <-time.After(wait):
@@ -113,21 +122,38 @@ func (a *App) prune(ctx context.Context) {
 	}
 }
 
+// keepRemembered is how much longer than an event it is known which rules ran for its part, and which
+// parts our own calls made: a notification may come again, or an event be rebuilt, when the first is gone.
+const keepRemembered = 28 * 24 * time.Hour
+
+// keepParts is how long these are known; 0 is for ever.
+func (o *Options) keepParts() time.Duration {
+	if o.Retention == 0 {
+		return 0
+	}
+	return o.Retention + keepRemembered
+}
+
 // deleteSome deletes cooldowns and limits that are over, and events older than the retention
-// period (I10). more tells that there may be more to delete.
-func (a *App) deleteSome(ctx context.Context) (more bool) {
+// period (I10), and later what is known of their parts. deleted tells whether there were any, more
+// that there may be more to delete.
+func (a *App) deleteSome(ctx context.Context) (deleted, more bool) {
 	const chunk = 200
 	if !a.store.Leads() {
-		return false
+		return false, false
 	}
 	now := a.store.Now()
 	over, err := a.store.Forget(ctx, now, chunk)
-	var old int64
+	var old, parts int64
 	if a.o.Retention > 0 && err == nil {
 		old, err = a.store.Prune(ctx, now.Add(-a.o.Retention), chunk)
+	}
+	if keep := a.o.keepParts(); keep > 0 && err == nil {
+		parts, err = a.store.ForgetParts(ctx, now.Add(-keep), chunk)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.log.ErrorContext(ctx, "cannot delete what is old", "err", err)
 	}
-	return over >= chunk || old >= chunk
+	most := max(over, old, parts)
+	return most > 0, most >= chunk
 }

@@ -140,7 +140,7 @@ func (w *workspace) buildLoops(context.Context) error {
 	})
 	w.engine = engine.New(engine.Options{
 		Store: a.store, Workspace: w.o.ID, Rules: w.rules.Current, Facts: engine.NewFacts(w.client, w.directory, w.ready, o.KeepFacts),
-		Planned: w.queue.Nudge, MaxAge: o.MaxAge, Poll: o.Poll, Seen: w.queue.Seen, Logger: w.component("engine"), Registerer: w.registry,
+		Planned: w.queue.Nudge, MaxAge: o.MaxAge, Poll: o.Poll, KeepParts: o.keepParts(), Seen: w.queue.Seen, Logger: w.component("engine"), Registerer: w.registry,
 	})
 	w.sweeps = engine.NewSweeps(engine.SweepOptions{
 		Store: a.store, Rules: w.rules.Current, Client: w.client, Workspace: w.workspaceID, Ready: w.ready, Stored: w.engine.Nudge,

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,6 +50,8 @@ type Options struct {
 	Lease time.Duration
 	// Poll is how often the store is asked for work when nothing announces it; 1 second if 0.
 	Poll time.Duration
+	// KeepParts is how long it is known that a rule ran for a part of a conversation; 0 is for ever.
+	KeepParts time.Duration
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -211,7 +214,7 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	row := store.Decision{Seq: ev.Seq, Ruleset: d.Ruleset, At: now, ReceivedAt: ev.ReceivedAt, Trace: trace, Runs: runs(d)}
+	row := store.Decision{Seq: ev.Seq, Ruleset: d.Ruleset, At: now, ReceivedAt: ev.ReceivedAt, Trace: trace, Runs: e.runs(d)}
 	row.Timers, row.Cancels = timerRows(d)
 	parked := e.parkLate(ev, now, row.Runs)
 	if err := e.o.Store.SaveDecision(ctx, c, row, last); err != nil {
@@ -226,7 +229,7 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 }
 
 // runs are the rules that ran, as the store keeps them.
-func runs(d *rules.Decision) []store.Run {
+func (e *Engine) runs(d *rules.Decision) []store.Run {
 	var list []store.Run
 	for _, o := range d.Rules {
 		if o.Verdict != rules.Ran {
@@ -234,7 +237,11 @@ func runs(d *rules.Decision) []store.Run {
 		}
 		r := store.Run{Rule: o.Rule}
 		for _, q := range o.Remember {
-			r.Remember = append(r.Remember, store.Quota(q))
+			row := store.Quota(q)
+			if strings.HasPrefix(q.Key, rules.HeldByPart+"/") {
+				row.Keep = e.o.KeepParts
+			}
+			r.Remember = append(r.Remember, row)
 		}
 		for _, a := range o.Actions {
 			r.Actions = append(r.Actions, store.PlannedAction{Kind: a.Kind, Params: a.Params, Admin: a.Admin})
