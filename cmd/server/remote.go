@@ -64,17 +64,27 @@ func (at stateOf) open(ctx context.Context) (*store.Store, error) {
 	if err := store.CheckURL(at.Database); err != nil {
 		return nil, usageError{err}
 	}
-	if path, ok := strings.CutPrefix(at.Database, "sqlite:"); ok {
-		path = strings.TrimPrefix(path, "//")
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("there is no database %s: name it with --database, or the console of the service that runs with --admin", path)
-		}
+	if err := databaseExists(at.Database); err != nil {
+		return nil, fmt.Errorf("%w: name it with --database, or the console of the service that runs with --admin", err)
 	}
 	s, err := store.Open(ctx, at.Database, store.Options{})
 	if errors.Is(err, store.ErrInUse) {
 		return nil, fmt.Errorf("%w; or name its console with --admin", err)
 	}
 	return s, err
+}
+
+// databaseExists tells when there is no such file.
+func databaseExists(url string) error {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return nil // its server will tell
+	}
+	path = strings.TrimPrefix(path, "//")
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("there is no database %s", path)
+	}
+	return nil
 }
 
 // ask sends a request to the running service.
