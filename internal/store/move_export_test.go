@@ -105,7 +105,7 @@ func Numbered(s *Store) (tables []string) {
 	if s.Shared() {
 		query = "SELECT cast(table_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema() AND is_identity = 'YES' ORDER BY 1"
 	}
-	rows, err := s.read.QueryContext(context.Background(), query) //nolint:rowserrcheck // eachRow does
+	rows, err := s.read.QueryContext(context.Background(), query)
 	must(err)
 	must(eachRow(rows, func(r *sql.Rows) error {
 		var name string
