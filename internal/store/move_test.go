@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"path/filepath"
@@ -196,5 +197,39 @@ func TestI1_a_move_that_fails_leaves_nothing(t *testing.T) {
 func TestMove_knows_what_is_numbered(t *testing.T) {
 	if got, want := store.NumberedTables(), store.Numbered(open(t)); !slices.Equal(got, want) {
 		t.Errorf("a move numbers %v, the schema %v", got, want)
+	}
+}
+
+// TestI3_nobody_joins_during_a_move: a replica that is started on either database meanwhile has to wait.
+func TestI3_nobody_joins_during_a_move(t *testing.T) {
+	sqliteOnly(t)
+	dir := t.TempDir()
+	from, to := storetest.PostgresURL(t, filepath.Join(dir, "from")), storetest.PostgresURL(t, filepath.Join(dir, "to"))
+	joins := func(url string) error {
+		s, err := store.Open(t.Context(), url, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		err = s.Join(ctx, "early", "v1", "abc")
+		return errors.Join(err, s.Leave(t.Context()))
+	}
+	asked := false
+	_, err := store.Move(t.Context(), from, to, store.Options{}, func(m store.Moved) {
+		if m.Table != "events" {
+			return
+		}
+		asked = true
+		if joins(from) == nil || joins(to) == nil {
+			t.Error("a replica joined while the state was being moved")
+		}
+	})
+	if err != nil || !asked {
+		t.Fatal(err, asked)
+	}
+	if err := joins(to); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
