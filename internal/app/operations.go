@@ -16,10 +16,12 @@ func (a *App) operations() map[string]console.Operation {
 	}
 }
 
-// retry retries, and has the queue look at once.
+// retry retries, and has the queues look at once.
 func (a *App) retry(ctx context.Context, s *store.Store, r operations.RetryRequest) (operations.RetryAnswer, error) {
 	answer, err := operations.Retry(ctx, s, r)
-	a.queue.Nudge()
+	for _, w := range a.workspaces {
+		w.queue.Nudge()
+	}
 	if !r.DryRun && err == nil {
 		a.log.InfoContext(ctx, "actions were retried by hand", "actions", len(answer.Actions), "parked", r.Parked)
 	}
