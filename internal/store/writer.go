@@ -40,7 +40,6 @@ type loop struct {
 	single     bool        // one operation in each transaction
 	most       int         // events in one transaction
 	others     int         // how many that are not intake go into the next transaction
-	mostOthers int
 	turn       int // transactions so far
 }
 
