@@ -43,7 +43,8 @@ func fixed(st console.Status) func(context.Context) (console.Status, error) {
 
 func TestStatusPage(t *testing.T) {
 	st := console.Status{
-		Version: "v1.2.3", Started: time.Now().Add(-time.Hour), Workspaces: []console.Workspace{{ID: "abc123", LoadedAt: time.Now(), Ruleset: "5f2b",
+		Version: "v1.2.3", Started: time.Now().Add(-time.Hour), Workspaces: []console.Workspace{{
+			ID: "abc123", LoadedAt: time.Now(), Ruleset: "5f2b",
 			Rules: []rules.Info{
 				{Name: "vips-first", File: "rules.yaml", Line: 9, State: "live", When: []string{"conversation.user.created"}},
 				{Name: "others", File: "rules.yaml", Line: 15, State: "live"},

@@ -35,12 +35,12 @@ type writer struct {
 // loop serves a line or both on a connection of its own.
 type loop struct {
 	*writer
-	intake     <-chan *put // nil: it serves the other line only
-	ops        <-chan op   // nil: it serves intake only
-	single     bool        // one operation in each transaction
-	most       int         // events in one transaction
-	others     int         // how many that are not intake go into the next transaction
-	turn       int // transactions so far
+	intake <-chan *put // nil: it serves the other line only
+	ops    <-chan op   // nil: it serves intake only
+	single bool        // one operation in each transaction
+	most   int         // events in one transaction
+	others int         // how many that are not intake go into the next transaction
+	turn   int         // transactions so far
 }
 
 // op is one caller's write. run may be called twice: when another op of its transaction
