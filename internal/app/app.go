@@ -82,9 +82,10 @@ type Options struct {
 	// change; 0 is every second and every half.
 	Poll time.Duration
 	// Clock and DialDatabase take the place of the clock that everybody goes by, and of how a server is
-	// reached that keeps the state; tests set them.
-	Clock        func() time.Time
-	DialDatabase func(ctx context.Context, network, addr string) (net.Conn, error)
+	// reached that keeps the state, and DatabaseDriver of the driver of a file; tests set them.
+	Clock          func() time.Time
+	DialDatabase   func(ctx context.Context, network, addr string) (net.Conn, error)
+	DatabaseDriver string
 	// SingleCommits switches group commit off, for comparison in benchmarks.
 	SingleCommits bool
 
@@ -158,7 +159,7 @@ func (a *App) component(name string) *slog.Logger { return a.log.With("component
 
 func (a *App) openStore(ctx context.Context) error {
 	s, err := store.Open(ctx, a.o.Database, store.Options{
-		Logger: a.component("store"), Registerer: a.registry, Takeover: a.o.Takeover, Clock: a.o.Clock, Dial: a.o.DialDatabase, SingleCommits: a.o.SingleCommits,
+		Logger: a.component("store"), Registerer: a.registry, Takeover: a.o.Takeover, Clock: a.o.Clock, Dial: a.o.DialDatabase, Driver: a.o.DatabaseDriver, SingleCommits: a.o.SingleCommits,
 	})
 	if err != nil {
 		return err

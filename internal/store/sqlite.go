@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -48,7 +49,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	// auto_vacuum must be chosen before the first table is made. A checkpoint after 16,000 pages
 	// (64 MB) instead of 1,000 writes pages that change often once instead of many times, and
 	// makes fewer events wait for one.
-	db, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate",
+	db, err := sql.Open(cmp.Or(o.Driver, "sqlite"), sqliteDSN(path, "_txlock=immediate",
 		"_pragma=busy_timeout(10000)", "_pragma=auto_vacuum(incremental)", "_pragma=journal_mode(wal)",
 		"_pragma=synchronous(full)", "_pragma=cache_size(-4000)", "_pragma=temp_store(memory)", "_pragma=wal_autocheckpoint(16000)", "_pragma=journal_size_limit(67108864)"))
 	if err != nil {
@@ -61,7 +62,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if err := releaseAll(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
-	s.read, err = sql.Open("sqlite", sqliteDSN(path,
+	s.read, err = sql.Open(cmp.Or(o.Driver, "sqlite"), sqliteDSN(path,
 		"_pragma=busy_timeout(10000)", "_pragma=query_only(1)", "_pragma=cache_size(-1000)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())

@@ -106,6 +106,9 @@ type Options struct {
 	Clock func() time.Time
 	// Dial takes the place of net.Dialer.DialContext for connections to PostgreSQL, if set.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Driver is the name of the database/sql driver that takes the place of "sqlite", if set: one that
+	// wraps it, so that tests can have a disk that is slow or full.
+	Driver string
 	// SingleCommits switches group commit off: every write is a transaction of its own. It
 	// exists so that a benchmark can show what group commit is worth.
 	SingleCommits bool
