@@ -115,13 +115,13 @@ func (w *Worker) waitForSlots(ctx context.Context, slots chan struct{}, claimed 
 }
 
 func (w *Worker) claim(ctx context.Context, n int) ([]Claim, error) {
-	now := time.Now()
-	if w.Ready != nil && w.Ready().After(now) {
+	if w.Ready != nil && w.Ready().After(time.Now()) {
 		return nil, nil
 	}
-	// A claim whose answer is not waited for would be held until its lease ends, so the end
-	// of ctx does not interrupt it.
-	return w.Store.Claim(context.WithoutCancel(ctx), w.Lane, w.Workspace, n, now, w.Lease)
+	// When work is due goes by the clock that all share, which need not be this machine's: a machine
+	// that is ahead would take what others hold. A claim whose answer is not waited for would be held
+	// until its lease ends, so the end of ctx does not interrupt it.
+	return w.Store.Claim(context.WithoutCancel(ctx), w.Lane, w.Workspace, n, w.Store.Now(), w.Lease)
 }
 
 // wait returns when there may be work: at the next due time, on a nudge, or when it is time
@@ -129,12 +129,11 @@ func (w *Worker) claim(ctx context.Context, n int) ([]Claim, error) {
 func (w *Worker) wait(ctx context.Context, failed bool) {
 	pause := w.Poll
 	if !failed {
-		now := time.Now()
 		if due, ok, err := w.Store.NextDue(ctx, w.Lane, w.Workspace); err == nil && ok {
-			pause = min(pause, due.Sub(now))
+			pause = min(pause, due.Sub(w.Store.Now()))
 		}
 		if w.Ready != nil {
-			pause = max(pause, w.Ready().Sub(now))
+			pause = max(pause, time.Until(w.Ready()))
 		}
 	}
 	if pause <= 0 {
