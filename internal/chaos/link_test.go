@@ -121,7 +121,7 @@ func (l *link) dial(dial dialer, d *disk) dialer {
 		if err := l.add(conn); err != nil {
 			return nil, err
 		}
-		return &linked{Conn: conn, link: l, disk: d}, nil
+		return &linked{Conn: conn, link: l, disk: d, writing: make(chan struct{}, 1)}, nil
 	}
 }
 
@@ -147,9 +147,16 @@ type linked struct {
 	link *link
 	disk *disk // nil: it is not one to the database
 	deaf bool  // what the other side answers is lost
+	// writing is full while something is written, which may take its time. A driver that begins to
+	// read meanwhile would wait at the socket for what nobody has sent, and the clock of the bubble with it.
+	writing chan struct{}
 }
 
 func (c *linked) Read(b []byte) (int, error) {
+	if c.disk != nil {
+		c.writing <- struct{}{}
+		<-c.writing
+	}
 	if err := c.link.pass(); err != nil {
 		return 0, err
 	}
@@ -165,6 +172,10 @@ func (c *linked) Read(b []byte) (int, error) {
 }
 
 func (c *linked) Write(b []byte) (int, error) {
+	if c.disk != nil {
+		c.writing <- struct{}{}
+		defer func() { <-c.writing }()
+	}
 	if err := c.link.pass(); err != nil {
 		return 0, err
 	}

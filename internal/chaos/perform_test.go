@@ -220,8 +220,13 @@ func (w *world) applyFaults() {
 // patience is for how long a world may be busy after everything has healed.
 const patience = 2 * time.Hour
 
+// searched is after how long a search for what was missed must have taken place: there is one every
+// five minutes.
+const searched = 11 * time.Minute
+
 // settle waits until nothing waits any more.
 func (w *world) settle() (rest bool, waiting string) {
+	time.Sleep(searched)
 	calm := 0 // an action makes a notification, which makes an event: look more than once
 	for deadline := time.Now().Add(patience); calm < 3; time.Sleep(2 * time.Second) {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)

@@ -171,7 +171,7 @@ func (s *Schedule) drawFault(r *rand.Rand, trouble Trouble) Fault {
 	case NoDatabase:
 		f.For = between(r, 2*time.Second, 60*time.Second)
 	case Jump:
-		f.By = between(r, -20*time.Minute, 20*time.Minute)
+		f.By = -between(r, time.Second, 20*time.Minute)
 	case Storm, Revoked, Backlog:
 	}
 	return f
