@@ -4,10 +4,59 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
+	"testing"
 	"time"
 
+	"switchboard/internal/chaos"
 	"switchboard/internal/simulator"
 )
+
+// TestCheck_broken_variants: Switchboards that are broken on purpose are found out, each for what it
+// breaks, and the real one passes the same schedules. A checker that cannot fail would be worth nothing.
+func TestCheck_broken_variants(t *testing.T) {
+	for name, b := range map[string]struct {
+		variant  variant
+		finds    string
+		replicas int
+		troubles []chaos.Trouble
+		limit    int
+	}{
+		"answers before it stores": {variant{ackEarly: true, noRecovery: true}, "I1", 1, []chaos.Trouble{chaos.Kill}, 0},
+		"sends again blindly":      {variant{blindRetry: true}, "I4", 1, []chaos.Trouble{chaos.Flaky}, 0},
+		"has no fence":             {variant{rewrite: withoutFence}, "I4", 3, []chaos.Trouble{chaos.Lag, chaos.Pause}, 0},
+		"has no shared budget":     {variant{apart: true, noRecovery: true}, "I5", 3, []chaos.Trouble{chaos.Backlog}, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const most = 6
+			for seed := range uint64(most) {
+				s := chaos.Draw(seed+1, chaos.Shape{Replicas: b.replicas, Length: 3 * time.Minute, Conversations: 8, Messages: 6, Faults: 4, Troubles: b.troubles, RateLimit: b.limit})
+				found := chaos.Check(perform(t, s, b.variant))
+				if !slices.ContainsFunc(found, func(v chaos.Violation) bool { return v.Invariant == b.finds }) {
+					continue
+				}
+				t.Logf("found by seed %d: %v", seed+1, found[0])
+				if b.variant.apart {
+					s.Replicas = 1 // one budget, for now
+				}
+				if list := chaos.Check(perform(t, s, variant{noRecovery: b.variant.noRecovery})); len(list) > 0 {
+					t.Error("the real one: ", chaos.Render(s, list))
+				}
+				return
+			}
+			t.Errorf("%d seeds have not shown it", most)
+		})
+	}
+}
+
+// withoutFence makes claims that do not exclude anybody, and writes under them that always succeed
+// (against I3 and I4). The statements keep their length.
+func withoutFence(b []byte) []byte {
+	if bytes.Contains(b, []byte("due AS MATERIALIZED")) {
+		b = bytes.ReplaceAll(b, []byte(", visible_at = $"), []byte(", visible_at =-$"))
+	}
+	return bytes.ReplaceAll(b, []byte(" AND fence = $"), []byte(" AND fence >-$"))
+}
 
 // blind makes a second call of one whose answer was lost (against I4).
 type blind struct{ http.RoundTripper }

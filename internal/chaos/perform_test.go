@@ -67,7 +67,7 @@ func (w *world) deed(d chaos.Deed) {
 }
 
 func (w *world) begin(i int, f chaos.Fault) {
-	r := w.replicas[f.Replica]
+	r := w.replicas[f.Replica%len(w.replicas)]
 	w.log.printf("%s FAULT %d %s\n", time.Now().UTC().Format(time.RFC3339Nano), i, f)
 	switch f.Trouble {
 	case chaos.Kill:
@@ -106,7 +106,7 @@ func (w *world) begin(i int, f chaos.Fault) {
 }
 
 func (w *world) end(i int, f chaos.Fault) {
-	r := w.replicas[f.Replica]
+	r := w.replicas[f.Replica%len(w.replicas)]
 	switch f.Trouble {
 	case chaos.Kill, chaos.KillBefore, chaos.KillUnheard, chaos.KillUnwritten: // it starts by itself
 	case chaos.Pause:

@@ -83,6 +83,8 @@ type variant struct {
 	rewrite func([]byte) []byte
 	// apart gives each replica a database, and with it a budget, of its own.
 	apart bool
+	// noRecovery leaves out what makes up for missed events: it hides what is broken.
+	noRecovery bool
 }
 
 // perform runs a schedule and returns what was seen.
@@ -181,6 +183,9 @@ func (w *world) options(r *replica, l *link) app.Options {
 		Token: token, Secrets: []string{secret}, BaseURL: "http://intercom", HTTP: &http.Client{Transport: transport},
 		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(w.log, nil)).With("process", r.number),
 		DialDatabase: l.dial((&net.Dialer{}).DialContext, r.disk), DatabaseDriver: fileDriver,
+	}
+	if w.variant.noRecovery {
+		o.RecoverEvery = -1
 	}
 	if path, ok := bytes.CutPrefix([]byte(w.url), []byte("sqlite:")); ok {
 		if w.variant.apart {
@@ -304,7 +309,7 @@ func (w *world) evidence(rest bool, waiting string) *chaos.Evidence {
 	e := &chaos.Evidence{
 		Schedule: w.schedule, Began: w.starts[0], Journal: w.sim.Journal(), Deliveries: w.sim.Deliveries(), Windows: w.sim.Windows(),
 		Conversations: w.sim.Conversations(), AtRest: rest, Waiting: waiting, Starts: w.starts, Stops: w.stops,
-		OwnBudgets: w.schedule.Replicas > 1 && !sharedBudget && !w.variant.apart, Recovers: true,
+		OwnBudgets: w.schedule.Replicas > 1 && !sharedBudget && !w.variant.apart, Recovers: !w.variant.noRecovery,
 	}
 	for _, r := range w.replicas {
 		for _, state := range []store.ActionState{store.StateDead, store.StateParked, store.StateHeld} {
