@@ -23,7 +23,7 @@ const sharedBudget = false
 // shape is what the flags ask for.
 func shape(replicas int) chaos.Shape {
 	if *long {
-		return chaos.Shape{Replicas: replicas, Length: 20 * time.Minute, Conversations: 12, Messages: 14, Faults: 14}
+		return chaos.Shape{Replicas: replicas, Length: 8 * time.Minute, Conversations: 10, Messages: 10, Faults: 10}
 	}
 	return chaos.Shape{Replicas: replicas, Length: 4 * time.Minute, Conversations: 6, Messages: 6, Faults: 5}
 }

@@ -256,7 +256,7 @@ func (c *checker) lag() (most time.Duration) {
 // startedSince tells whether a replica started then, or was woken that had heard nothing meanwhile.
 func (c *checker) startedSince(from, to time.Time) bool {
 	for _, f := range c.Schedule.Faults {
-		if end := c.Began.Add(f.At + f.For); f.Trouble == Pause && !c.Began.Add(f.At).After(to) && end.Add(10*time.Second).After(from) {
+		if end := c.Began.Add(f.At + f.For); (f.Trouble == Pause || f.Trouble == PauseBefore) && !c.Began.Add(f.At).After(to) && end.Add(10*time.Second).After(from) {
 			return true
 		}
 	}

@@ -265,6 +265,7 @@ type trap struct {
 	base http.RoundTripper
 	link *link
 	fall func(chaos.Fault)
+	stop func(chaos.Fault)
 
 	mu    sync.Mutex
 	armed *chaos.Fault
@@ -296,9 +297,17 @@ func (t *trap) RoundTrip(req *http.Request) (*http.Response, error) {
 	if f == nil {
 		return t.base.RoundTrip(req)
 	}
-	if f.Trouble == chaos.KillBefore {
+	switch f.Trouble {
+	case chaos.PauseBefore:
+		t.stop(*f)
+		if err := t.link.pass(); err != nil {
+			return nil, err
+		}
+		return t.base.RoundTrip(req)
+	case chaos.KillBefore:
 		t.fall(*f)
 		return nil, errGone
+	default:
 	}
 	resp, err := t.base.RoundTrip(req)
 	t.fall(*f)

@@ -72,7 +72,7 @@ func (w *world) begin(i int, f chaos.Fault) {
 	switch f.Trouble {
 	case chaos.Kill:
 		w.fall(r, w.linkOf(r), f.For)
-	case chaos.KillBefore, chaos.KillUnheard, chaos.KillUnwritten:
+	case chaos.KillBefore, chaos.KillUnheard, chaos.KillUnwritten, chaos.PauseBefore:
 		w.mu.Lock()
 		r.trap.arm(&f)
 		w.mu.Unlock()
@@ -108,9 +108,9 @@ func (w *world) begin(i int, f chaos.Fault) {
 func (w *world) end(i int, f chaos.Fault) {
 	r := w.replicas[f.Replica%len(w.replicas)]
 	switch f.Trouble {
-	case chaos.Kill, chaos.KillBefore, chaos.KillUnheard, chaos.KillUnwritten: // it starts by itself
+	case chaos.Kill, chaos.KillBefore, chaos.KillUnheard, chaos.KillUnwritten, chaos.PauseBefore: // it starts by itself
 	case chaos.Pause:
-		w.wake(r)
+		w.wake(r, w.linkOf(r))
 	case chaos.Backlog:
 		w.sim.HoldDeliveries(false)
 	case chaos.SlowDisk:
@@ -132,7 +132,7 @@ func (w *world) heal() {
 	w.sim.HoldDeliveries(false)
 	w.jumped.Store(0)
 	for _, r := range w.replicas {
-		w.wake(r)
+		w.wake(r, w.linkOf(r))
 		r.disk.set(func(d *disk) { d.slow, d.away, d.broken = 0, false, "" })
 		w.mu.Lock()
 		r.trap.arm(nil)
@@ -167,14 +167,14 @@ func (w *world) pause(r *replica, l *link) {
 	})
 }
 
-func (w *world) wake(r *replica) {
+func (w *world) wake(r *replica, l *link) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !r.paused {
+	if !r.paused || r.link != l {
 		return
 	}
 	r.paused, r.listener = false, r.front
-	r.link.reopen()
+	l.reopen()
 }
 
 func (w *world) changeRules(i int) {

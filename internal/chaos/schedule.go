@@ -22,6 +22,7 @@ const (
 	Reload        Trouble = "reload"             // the rules file changes
 	Rolling       Trouble = "rolling restart"    // all are restarted one after the other, with other rules
 	Pause         Trouble = "pause"              // as SIGSTOP, and SIGCONT after a while
+	PauseBefore   Trouble = "pause before a call"
 
 	Flaky   Trouble = "flaky"   // calls fail before their effect or after it
 	Refuse  Trouble = "refuse"  // one reply or note is refused for good
@@ -88,7 +89,7 @@ var (
 		SlowDisk, BreakCommit, BreakSession, NoDatabase,
 	}
 	troublesOfFile     = []Trouble{Jump}
-	troublesOfReplicas = []Trouble{Pause, Pause, Rolling}
+	troublesOfReplicas = []Trouble{Pause, Pause, PauseBefore, Rolling}
 	waysToFail         = []string{"fail_before", "fail_after", "reset_before", "reset_after", "hang_before", "hang_after", "bad_json", "truncated", "empty_body"}
 )
 
@@ -155,7 +156,7 @@ func (s *Schedule) drawFault(r *rand.Rand, trouble Trouble) Fault {
 		f.For, f.Rate = 0, r.Float64()
 	case Refuse:
 		f.For = 30 * time.Second
-	case Pause:
+	case Pause, PauseBefore:
 		f.For = between(r, 5*time.Second, 100*time.Second)
 	case Flaky:
 		f.Rate = 0.1 + 0.8*r.Float64()
@@ -208,7 +209,7 @@ func (s Schedule) String() string {
 func (f Fault) String() string {
 	text := string(f.Trouble)
 	switch f.Trouble {
-	case Kill, KillBefore, KillUnheard, KillUnwritten, Restart, Pause, SlowDisk, BreakCommit, BreakSession, NoDatabase, Jump:
+	case Kill, KillBefore, KillUnheard, KillUnwritten, Restart, Pause, PauseBefore, SlowDisk, BreakCommit, BreakSession, NoDatabase, Jump:
 		text += fmt.Sprintf(" of replica %d", f.Replica)
 	case Flaky:
 		text += fmt.Sprintf(": %.0f%% of calls %s", 100*f.Rate, strings.Join(f.Kinds, ", "))

@@ -85,6 +85,8 @@ type variant struct {
 	apart bool
 	// noRecovery leaves out what makes up for missed events: it hides what is broken.
 	noRecovery bool
+	// settle is after how long a call in doubt is read back, if set.
+	settle time.Duration
 }
 
 // perform runs a schedule and returns what was seen.
@@ -173,6 +175,10 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.jumped.L
 func (w *world) options(r *replica, l *link) app.Options {
 	t := &trap{base: &http.Transport{DialContext: l.dial(w.apiConns.DialContext, nil), MaxIdleConnsPerHost: 64}, link: l}
 	t.fall = func(f chaos.Fault) { w.fall(r, l, f.For) }
+	t.stop = func(f chaos.Fault) {
+		w.pause(r, l)
+		time.AfterFunc(f.For, func() { w.wake(r, l) })
+	}
 	var transport http.RoundTripper = t
 	if w.variant.blindRetry {
 		transport = blind{t}
@@ -182,7 +188,7 @@ func (w *world) options(r *replica, l *link) app.Options {
 		Database: w.url, Clock: w.now, Rules: []string{w.rules}, Listener: l.listener(front),
 		Token: token, Secrets: []string{secret}, BaseURL: "http://intercom", HTTP: &http.Client{Transport: transport},
 		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(w.log, nil)).With("process", r.number),
-		DialDatabase: l.dial((&net.Dialer{}).DialContext, r.disk), DatabaseDriver: fileDriver,
+		Settle: w.variant.settle, DialDatabase: l.dial((&net.Dialer{}).DialContext, r.disk), DatabaseDriver: fileDriver,
 	}
 	if w.variant.noRecovery {
 		o.RecoverEvery = -1
@@ -270,7 +276,7 @@ func (w *world) troubled(r *replica, since time.Time) bool {
 	began := w.starts[0]
 	for _, f := range w.schedule.Faults {
 		switch f.Trouble {
-		case chaos.NoDatabase, chaos.SlowDisk, chaos.BreakCommit, chaos.BreakSession, chaos.Pause, chaos.Jump:
+		case chaos.NoDatabase, chaos.SlowDisk, chaos.BreakCommit, chaos.BreakSession, chaos.Pause, chaos.PauseBefore, chaos.Jump:
 			from, to := began.Add(f.At), began.Add(f.At+f.For+30*time.Second)
 			if f.Replica == r.number && to.After(since) && from.Before(time.Now()) {
 				return true
