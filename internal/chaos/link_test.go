@@ -69,6 +69,18 @@ func (l *link) dead() bool {
 	}
 }
 
+// stopped tells whether it is shut.
+func (l *link) stopped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.open:
+		return false
+	default:
+		return true
+	}
+}
+
 var errGone = errors.New("this process is gone")
 
 // pass waits while the link is shut.
@@ -121,7 +133,10 @@ func (l *link) dial(dial dialer, d *disk) dialer {
 		if err := l.add(conn); err != nil {
 			return nil, err
 		}
-		return &linked{Conn: conn, link: l, disk: d, writing: make(chan struct{}, 1)}, nil
+		if d != nil {
+			return &session{linked: linked{conn, l}, disk: d}, nil
+		}
+		return &linked{conn, l}, nil
 	}
 }
 
@@ -138,33 +153,20 @@ func (l linkedListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	_ = l.link.add(conn) // a connection of one that is gone is closed: reading it says so
-	return &linked{Conn: conn, link: l.link}, nil
+	return &linked{conn, l.link}, nil
 }
 
 // linked is a connection through a link.
 type linked struct {
 	net.Conn
 	link *link
-	disk *disk // nil: it is not one to the database
-	deaf bool  // what the other side answers is lost
-	// writing is full while something is written, which may take its time. A driver that begins to
-	// read meanwhile would wait at the socket for what nobody has sent, and the clock of the bubble with it.
-	writing chan struct{}
 }
 
 func (c *linked) Read(b []byte) (int, error) {
-	if c.disk != nil {
-		c.writing <- struct{}{}
-		<-c.writing
-	}
 	if err := c.link.pass(); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
-	if c.deaf {
-		_ = c.Close()
-		return 0, syscall.ECONNRESET
-	}
 	if gone := c.link.pass(); gone != nil {
 		return 0, gone
 	}
@@ -172,25 +174,73 @@ func (c *linked) Read(b []byte) (int, error) {
 }
 
 func (c *linked) Write(b []byte) (int, error) {
-	if c.disk != nil {
-		c.writing <- struct{}{}
-		defer func() { <-c.writing }()
-	}
 	if err := c.link.pass(); err != nil {
 		return 0, err
 	}
-	if c.disk != nil {
-		switch c.disk.strikes(bytes.Contains(bytes.ToUpper(b), []byte("COMMIT\x00"))) {
-		case strikeBefore:
-			_ = c.Close()
-			return 0, syscall.EPIPE
-		case strikeAfter:
-			c.deaf = true
-		case strikeNot:
-		}
-		b = c.disk.rewrite(b)
-	}
 	return c.Conn.Write(b)
+}
+
+// session is a connection to PostgreSQL through a link. What holds something up does so where the
+// answer is read: when a write takes long, the driver begins to read beside it, and goes on with that
+// at the socket, where the clock of the bubble waits for it.
+type session struct {
+	linked
+	disk *disk
+
+	mu   sync.Mutex
+	held []byte        // what was written while the link was shut
+	slow time.Duration // until the answer is there
+	deaf bool          // the answer is lost
+}
+
+func (c *session) Write(b []byte) (int, error) {
+	if c.link.dead() {
+		return 0, errGone
+	}
+	s, slow := c.disk.strikes(bytes.Contains(bytes.ToUpper(b), []byte("COMMIT\x00")))
+	if s == strikeBefore {
+		_ = c.Close()
+		return 0, syscall.EPIPE
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slow, c.deaf = max(c.slow, slow), c.deaf || s == strikeAfter
+	c.held = append(c.held, c.disk.rewrite(b)...)
+	if !c.link.stopped() {
+		return len(b), c.send()
+	}
+	return len(b), nil
+}
+
+// send sends what was held back. The caller holds the lock.
+func (c *session) send() error {
+	held := c.held
+	c.held = nil
+	if len(held) == 0 {
+		return nil
+	}
+	_, err := c.Conn.Write(held)
+	return err
+}
+
+func (c *session) Read(b []byte) (int, error) {
+	if err := c.link.pass(); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	err, slow, deaf := c.send(), c.slow, c.deaf
+	c.slow = 0
+	c.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(slow)
+	n, err := c.linked.Read(b)
+	if deaf {
+		_ = c.Close()
+		return 0, syscall.ECONNRESET
+	}
+	return n, err
 }
 
 func (c *linked) Close() error {
@@ -232,11 +282,10 @@ func (d *disk) refuses() bool {
 	return d.away
 }
 
-// strikes tells what becomes of something that is sent to the database.
-func (d *disk) strikes(commit bool) strike {
+// strikes tells what becomes of something that is sent to the database, and how long that takes.
+func (d *disk) strikes(commit bool) (s strike, slow time.Duration) {
 	d.mu.Lock()
-	slow := d.slow
-	s := strikeNot
+	defer d.mu.Unlock()
 	switch {
 	case d.away:
 		s = strikeBefore
@@ -246,11 +295,7 @@ func (d *disk) strikes(commit bool) strike {
 			s = strikeAfter
 		}
 	}
-	d.mu.Unlock()
-	if slow > 0 {
-		time.Sleep(slow)
-	}
-	return s
+	return s, d.slow
 }
 
 func (d *disk) rewrite(b []byte) []byte {

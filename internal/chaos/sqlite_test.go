@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 )
 
 // fileDriver wraps SQLite's driver: what goes to the file of a process passes its link and its disk.
@@ -81,10 +82,10 @@ func (f *file) do(query string, run func() error) error {
 	if query == "ROLLBACK" || !writes {
 		return run() // a full disk can be read
 	}
-	switch f.disk.strikes(commit) {
-	case strikeBefore, strikeAfter: // nobody is between us and a file: what fails has not happened
+	s, slow := f.disk.strikes(commit)
+	time.Sleep(slow)
+	if s != strikeNot { // nobody is between us and a file: what fails has not happened
 		return errFull
-	case strikeNot:
 	}
 	if f.link.dead() {
 		return errGone
