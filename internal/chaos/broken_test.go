@@ -44,9 +44,6 @@ func TestCheck_broken_variants(t *testing.T) {
 					continue
 				}
 				t.Logf("found by seed %d: %v", seed+1, found[0])
-				if b.variant.apart {
-					s.Replicas = 1 // one budget, for now
-				}
 				if list := chaos.Check(perform(t, s, variant{noRecovery: b.variant.noRecovery, settle: b.variant.settle})); len(list) > 0 {
 					t.Error("the real one: ", chaos.Render(s, list))
 				}

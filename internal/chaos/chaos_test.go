@@ -10,15 +10,13 @@ import (
 )
 
 var (
-	firstSeed = flag.Uint64("chaos.seed", 0, "run the schedule of this seed alone")
-	seeds     = flag.Int("chaos.seeds", 0, "how many seeds to run, from 1 on; 0 is a few, or 50 with -chaos.long")
+	oneSeed   = flag.Uint64("chaos.seed", 0, "run the schedule of this seed alone")
+	from      = flag.Uint64("chaos.from", 1, "the first seed to run")
+	seeds     = flag.Int("chaos.seeds", 0, "how many seeds to run; 0 is a few, or 50 with -chaos.long")
 	long      = flag.Bool("chaos.long", false, "run long schedules")
 	without   = flag.Int("chaos.without", -1, "leave this fault of the schedule out")
 	logs      = flag.String("chaos.logs", "", "folder for the logs of what the replicas say")
 )
-
-// What Switchboard does not do yet: replicas do not share a budget.
-const sharedBudget = false
 
 // shape is what the flags ask for.
 func shape(replicas int) chaos.Shape {
@@ -29,8 +27,8 @@ func shape(replicas int) chaos.Shape {
 }
 
 func chosenSeeds(few int) (list []uint64) {
-	if *firstSeed != 0 {
-		return []uint64{*firstSeed}
+	if *oneSeed != 0 {
+		return []uint64{*oneSeed}
 	}
 	n := few
 	if *long {
@@ -40,7 +38,7 @@ func chosenSeeds(few int) (list []uint64) {
 		n = *seeds
 	}
 	for seed := range n {
-		list = append(list, uint64(seed)+1)
+		list = append(list, *from+uint64(seed))
 	}
 	return list
 }

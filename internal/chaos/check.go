@@ -216,9 +216,6 @@ const settling = time.Second
 // checkBudget: no call is over the limit that another app has not used up, and none is sent in the
 // pause after a 429 (I5). A process that has just started knows of neither and may run into it once.
 func (c *checker) checkBudget() {
-	if c.OwnBudgets {
-		return
-	}
 	over, allowed := 0, len(c.Starts)
 	until := map[int64]simulator.Entry{} // the first 429 of each window
 	for _, e := range c.Journal {

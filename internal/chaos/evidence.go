@@ -39,8 +39,6 @@ type Evidence struct {
 	Stops  []Stop      // clean ones
 	// Recovers says that notifications which were lost must be made up for (I11).
 	Recovers bool
-	// OwnBudgets says that each replica counts calls for itself: then they may run over the limit.
-	OwnBudgets bool
 }
 
 // Left is an action that a person has to look at.

@@ -315,7 +315,7 @@ func (w *world) evidence(rest bool, waiting string) *chaos.Evidence {
 	e := &chaos.Evidence{
 		Schedule: w.schedule, Began: w.starts[0], Journal: w.sim.Journal(), Deliveries: w.sim.Deliveries(), Windows: w.sim.Windows(),
 		Conversations: w.sim.Conversations(), AtRest: rest, Waiting: waiting, Starts: w.starts, Stops: w.stops,
-		OwnBudgets: w.schedule.Replicas > 1 && !sharedBudget && !w.variant.apart, Recovers: !w.variant.noRecovery,
+		Recovers: !w.variant.noRecovery,
 	}
 	for _, r := range w.replicas {
 		for _, state := range []store.ActionState{store.StateDead, store.StateParked, store.StateHeld} {
