@@ -112,7 +112,7 @@ func (w *world) early(to *simulator.PipeListener, l *link) *simulator.PipeListen
 		}
 		w.tasks.Go(func() {
 			time.Sleep(3 * time.Second)
-			req, err := http.NewRequest(http.MethodPost, "http://switchboard"+r.URL.Path, bytes.NewReader(body)) //nolint:noctx // it outlives the other
+			req, err := http.NewRequest(http.MethodPost, "http://switchboard"+r.URL.Path, bytes.NewReader(body))
 			if err != nil || l.dead() {
 				return
 			}

@@ -10,12 +10,12 @@ import (
 )
 
 var (
-	oneSeed   = flag.Uint64("chaos.seed", 0, "run the schedule of this seed alone")
-	from      = flag.Uint64("chaos.from", 1, "the first seed to run")
-	seeds     = flag.Int("chaos.seeds", 0, "how many seeds to run; 0 is a few, or 50 with -chaos.long")
-	long      = flag.Bool("chaos.long", false, "run long schedules")
-	without   = flag.Int("chaos.without", -1, "leave this fault of the schedule out")
-	logs      = flag.String("chaos.logs", "", "folder for the logs of what the replicas say")
+	oneSeed = flag.Uint64("chaos.seed", 0, "run the schedule of this seed alone")
+	from    = flag.Uint64("chaos.from", 1, "the first seed to run")
+	seeds   = flag.Int("chaos.seeds", 0, "how many seeds to run; 0 is a few, or 50 with -chaos.long")
+	long    = flag.Bool("chaos.long", false, "run long schedules")
+	without = flag.Int("chaos.without", -1, "leave this fault of the schedule out")
+	logs    = flag.String("chaos.logs", "", "folder for the logs of what the replicas say")
 )
 
 // shape is what the flags ask for.

@@ -108,12 +108,12 @@ func (e *Evidence) around(conversation string, at time.Time, before, after time.
 	}
 	for _, d := range e.Deliveries {
 		if conversation == "" || d.Subject == "conversation/"+conversation {
-			list = append(list, line{d.SentAt, fmt.Sprintf("notification %s part %s attempt %d: %d %s after %s", d.Topic, d.Part, d.Attempt, d.Status, d.Outcome, d.Latency)})
+			list = append(list, line{d.SentAt, fmt.Sprintf("%s, attempt %d: %d, %s after %s", d.Topic, d.Attempt, d.Status, d.Outcome, d.Latency)})
 		}
 	}
 	for _, c := range e.Journal {
 		if conversation == "" || about(c) == conversation {
-			list = append(list, line{c.Time, fmt.Sprintf("call #%d %s: %d %s effect %s %q %s", c.Seq, c.Endpoint, c.Status, c.Fault, c.Effect, c.Text, c.Tag)})
+			list = append(list, line{c.Time, describe(c)})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b line) int { return a.at.Compare(b.at) })
@@ -127,6 +127,21 @@ func (e *Evidence) around(conversation string, at time.Time, before, after time.
 	return out
 }
 
+// describe is a call in a line.
+func describe(c simulator.Entry) string {
+	text := fmt.Sprintf("call #%d %s: %d", c.Seq, c.Endpoint, c.Status)
+	if c.Fault != "" {
+		text += " " + string(c.Fault)
+	}
+	if c.Effect != simulator.EffectNone {
+		text += ", " + string(c.Effect)
+	}
+	if words := cmp.Or(c.Text, c.Tag); words != "" {
+		text += fmt.Sprintf(" %q", words)
+	}
+	return text
+}
+
 // about is the conversation of a call, also of one that was refused.
 func about(c simulator.Entry) string {
 	if c.Conversation != "" {
@@ -137,5 +152,5 @@ func about(c simulator.Entry) string {
 		return ""
 	}
 	id, _, _ := strings.Cut(rest, "/")
-	return cmp.Or(id, "")
+	return id
 }

@@ -57,7 +57,6 @@ type world struct {
 	mu     sync.Mutex // guards what follows, and the replicas
 	starts []time.Time
 	stops  []chaos.Stop
-	over   bool
 }
 
 // replica is one process, and those that take its place.

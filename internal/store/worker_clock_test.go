@@ -23,7 +23,7 @@ func TestI3_claims_go_by_the_shared_clock(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer s.Close() //nolint:errcheck // the test is over
+				defer s.Close()
 				put(t, s, "n1", "conversation/1")
 				ctx, stop := context.WithCancel(t.Context())
 				claimed := 0
