@@ -48,7 +48,7 @@ func TestI1_to_I11_under_chaos(t *testing.T) {
 	for _, engine := range []struct {
 		name          string
 		replicas, few int
-	}{{"sqlite", 1, 4}, {"postgres", 3, 3}} {
+	}{{"sqlite", 1, 4}, {"postgres", 3, 2}} {
 		t.Run(engine.name, func(t *testing.T) {
 			for _, seed := range chosenSeeds(engine.few) {
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {

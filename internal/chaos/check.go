@@ -26,6 +26,7 @@ type told struct {
 	wants        []want
 	first        time.Time         // when it was first sent
 	acked        time.Time         // when it was first answered with 200; zero when never
+	unsent       bool              // and so it has no place in the order
 	lost         bool              // it will not be sent again
 	done         []simulator.Entry // the effects that show it, in the order of wants
 }
@@ -92,6 +93,18 @@ func (c *checker) readNotifications() {
 			n.acked = at
 		}
 		n.lost = n.lost || d.Outcome == simulator.Lost || d.Outcome == simulator.Dropped
+	}
+	for _, o := range c.Notifications {
+		conversation, ok := strings.CutPrefix(o.Subject, "conversation/")
+		text, theirs := words[o.Part]
+		if o.Topic == "conversation.user.created" {
+			text, theirs = words[conversation]
+		}
+		if n := known[o.ID]; ok && theirs && n == nil { // recovery may know of it all the same
+			c.told[conversation] = append(c.told[conversation], &told{
+				id: o.ID, topic: o.Topic, conversation: conversation, wants: wanted(o.Topic, conversation, text), first: o.CreatedAt, unsent: true,
+			})
+		}
 	}
 	for _, list := range c.told {
 		slices.SortStableFunc(list, func(a, b *told) int { return a.first.Compare(b.first) })
@@ -174,7 +187,7 @@ func (c *checker) missing(n *told, w want) {
 	switch {
 	case !n.acked.IsZero():
 		c.report("I1", n.acked, n.conversation, fmt.Sprintf("%s was acknowledged and %s never came", n.topic, what))
-	case c.Recovers:
+	case c.Recovers && !n.unsent:
 		c.report("I11", n.first, n.conversation, fmt.Sprintf("%s was lost and %s was not made up for", n.topic, what))
 	}
 }
@@ -197,7 +210,7 @@ func (c *checker) checkOrder(conversation string) {
 		}
 		for _, b := range list[i+1:] {
 			// What was under way together may have arrived in either order.
-			if a.acked.IsZero() || !a.acked.Before(b.first) || len(a.done) == 0 || len(b.done) == 0 {
+			if b.unsent || a.acked.IsZero() || !a.acked.Before(b.first) || len(a.done) == 0 || len(b.done) == 0 {
 				continue
 			}
 			last, next := slices.MaxFunc(a.done, bySeq), slices.MinFunc(b.done, bySeq)

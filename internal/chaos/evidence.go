@@ -26,6 +26,7 @@ type Evidence struct {
 	// What the simulator saw, and its state in the end.
 	Journal       []simulator.Entry
 	Deliveries    []simulator.Delivery
+	Notifications []simulator.Notification // also those that were never sent
 	Windows       []simulator.WindowUse
 	Conversations []simulator.Conversation
 
