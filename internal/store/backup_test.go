@@ -206,3 +206,47 @@ func TestBackup_of_PostgreSQL_names_its_tool(t *testing.T) {
 		t.Errorf("%v, want the command of pg_dump", err)
 	}
 }
+
+// TestI4_settled_by_hand runs what docs/operations.md says for copies that are hours old: nothing that
+// waited is done.
+func TestI4_settled_by_hand(t *testing.T) {
+	sqliteOnly(t)
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, ok := strings.Cut(string(text), "sqlite3 switchboard.db \"\n")
+	statements, _, ok2 := strings.Cut(after, "\"\n")
+	if !ok || !ok2 || !strings.Contains(statements, "UPDATE recoveries") {
+		t.Fatalf("the page has no statements: %q", statements)
+	}
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := openAt(t, path)
+	put(t, s, "planned", "c/1")
+	plan(t, s, claimOne(t, s, store.LaneEvents, time.Now()), 2, true)
+	put(t, s, "filed", "c/2")
+	allPending(t, s)
+	put(t, s, "arrived", "c/3")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	if err := store.RunByHand(s, statements); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	st, err := s.Stats(t.Context())
+	if err != nil || st.EventsWaiting != 0 {
+		t.Errorf("%d events wait, %v", st.EventsWaiting, err)
+	}
+	list, err := s.ActionsOf(t.Context(), 1)
+	if err != nil || len(list) != 2 || list[0].State != store.StateHeld {
+		t.Errorf("actions %v, %v; want them held", list, err)
+	}
+	if n := store.Segments(s); n != 2 {
+		t.Errorf("%d segments, want those of the events that are known", n)
+	}
+}
