@@ -31,10 +31,11 @@ type backfillCmd struct {
 
 	Workspace string `help:"Name of the workspace, if the service serves several." placeholder:"NAME"`
 
-	Admin    string   `help:"Address of the running service's console." default:"http://127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_URL" placeholder:"URL"`
-	Database string   `help:"Where state is kept, if no service runs." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
-	Rules    []string `help:"Rule files or folders, if no service runs." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
-	Format   string   `help:"Report as text or json." enum:"text,json" default:"text"`
+	Admin     string        `help:"Address of the running service's console." default:"http://127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_URL" placeholder:"URL"`
+	Database  string        `help:"Where state is kept, if no service runs." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
+	Rules     []string      `help:"Rule files or folders, if no service runs." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
+	Retention time.Duration `help:"How long the service keeps events, if no service runs." default:"720h" env:"SWITCHBOARD_RETENTION"`
+	Format    string        `help:"Report as text or json." enum:"text,json" default:"text"`
 
 	apiAddress
 }
@@ -74,7 +75,7 @@ func (c *backfillCmd) Run(ctx context.Context, io streams) error {
 		_, _ = fmt.Fprintf(io.err, "No service answers at %s, so this command does it by itself.\n", c.Admin)
 		report, err = c.alone(ctx, recovery.Request{Since: since, DryRun: c.DryRun, MaxAge: c.MaxAge}, io.err)
 	}
-	if report != nil {
+	if report != nil && !errors.Is(err, recovery.ErrRefused) {
 		if err := c.print(report, io.out); err != nil {
 			return err
 		}
@@ -206,7 +207,7 @@ func (c *backfillCmd) alone(ctx context.Context, q recovery.Request, progress io
 		return nil, err
 	}
 	r := recovery.New(recovery.Options{
-		Store: s, Client: client, Workspace: func() string { return workspace }, Wants: ruleset.Wants, Logger: log,
+		Store: s, Client: client, Workspace: func() string { return workspace }, Wants: ruleset.Wants, Retention: c.Retention, Logger: log,
 	})
 	report, err := r.Backfill(ctx, q, func(p recovery.Report) { tell(progress, p) })
 	return &report, err

@@ -100,6 +100,10 @@ func TestI11_backfill_without_a_service(t *testing.T) {
 		}
 	}
 
+	if code, _, errs := backfilled(t, append(args, "--since", "10000h")...); code != exitUsage || !strings.Contains(errs, "--retention") {
+		t.Errorf("beyond what is kept: exit code %d, %s", code, errs)
+	}
+
 	startProcess(t, api, rules, database)
 	for _, id := range ids {
 		await(t, "an answer", func() bool {
