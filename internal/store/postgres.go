@@ -23,8 +23,8 @@ var postgresMigrations embed.FS
 
 // How many connections a replica has at the most: one takes events in, some write, some read.
 const (
-	postgresOperators = 8
-	postgresReaders   = 8
+	postgresOperators = 6
+	postgresReaders   = 4
 )
 
 // stoppedPatience is how long a session may leave a transaction open without saying anything. A
