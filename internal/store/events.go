@@ -343,7 +343,7 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error)
 				"DELETE FROM runs WHERE seq = $1",
 				"DELETE FROM decisions WHERE seq = $1",
 			} {
-				if _, err := t.exec(query, seq); err != nil {
+				if err := t.send(nil, query, seq); err != nil {
 					return err
 				}
 			}

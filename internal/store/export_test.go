@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"log/slog"
 	"testing/fstest"
+	"time"
 
 	"switchboard/internal/event"
 )
@@ -99,7 +100,7 @@ func MakeFirstVersion(ctx context.Context, path, workspace, rule, key string) er
 		return err
 	}
 	first := fstest.MapFS{"m/0001_start.sql": {Data: text}}
-	if _, err := migrate(ctx, conn, first, "m", slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := migrate(ctx, conn, first, "m", time.Time{}, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	if err := conn.Close(); err != nil {

@@ -19,10 +19,10 @@ const survivable = "-- Older replicas may run on."
 // replicasSince is the version of the schema that first knew replicas.
 const replicasSince = 6
 
-// migrate brings the schema up to date, and tells its version. Each migration and the note that it
+// migrate brings the schema up to date, and tells its version. Replicas that were seen since count as living. Each migration and the note that it
 // was made commit together. A database that is newer than this program is refused: guessing would
 // lose data. So is a migration that a running replica would not survive.
-func migrate(ctx context.Context, db *sql.Conn, files fs.FS, dir string, log *slog.Logger) (version int, err error) {
+func migrate(ctx context.Context, db *sql.Conn, files fs.FS, dir string, seenSince time.Time, log *slog.Logger) (version int, err error) {
 	const table = "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL PRIMARY KEY)"
 	if _, err := db.ExecContext(ctx, table); err != nil {
 		return 0, fmt.Errorf("prepare migrations: %w", err)
@@ -46,7 +46,7 @@ func migrate(ctx context.Context, db *sql.Conn, files fs.FS, dir string, log *sl
 		}
 		texts = append(texts, string(text))
 	}
-	if err := mayMigrate(ctx, db, have, texts); err != nil {
+	if err := mayMigrate(ctx, db, have, texts, seenSince); err != nil {
 		return 0, err
 	}
 	for i, text := range texts {
@@ -75,13 +75,12 @@ func migrateOnce(ctx context.Context, db *sql.Conn, version int, text string) er
 }
 
 // mayMigrate refuses migrations that a living replica would not survive.
-func mayMigrate(ctx context.Context, db *sql.Conn, have int, texts []string) error {
+func mayMigrate(ctx context.Context, db *sql.Conn, have int, texts []string, seenSince time.Time) error {
 	harmless := !slices.ContainsFunc(texts, func(text string) bool { return !strings.HasPrefix(text, survivable) })
 	if have < replicasSince || harmless {
 		return nil
 	}
-	rows, err := db.QueryContext(ctx, "SELECT "+replicaColumns+" FROM replicas WHERE seen_at > $1 ORDER BY started_at",
-		micros(time.Now().Add(-DefaultTakeover)))
+	rows, err := db.QueryContext(ctx, "SELECT "+replicaColumns+" FROM replicas WHERE seen_at > $1 ORDER BY started_at", micros(seenSince))
 	if err != nil {
 		return fmt.Errorf("look for replicas: %w", err)
 	}

@@ -50,8 +50,11 @@ func openPostgres(ctx context.Context, url string, o Options) (_ *Store, err err
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	if o.Dial != nil {
+	if config.DialFunc = dial; o.Dial != nil {
 		config.DialFunc = o.Dial
+	}
+	if config.ValidateConnect == nil { // not a standby, nor what was the primary before a failover
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	pool := func(most int) *sql.DB {
 		db := stdlib.OpenDB(*config)
@@ -108,13 +111,19 @@ func migratePostgres(ctx context.Context, db *sql.DB, o Options) (version int, e
 	defer func() {
 		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
 	}()
-	return migrate(ctx, conn, postgresMigrations, "migrations/postgres", o.Logger)
+	now := clock{now: o.Clock}
+	if err := now.ask(ctx, db); err != nil {
+		return 0, err
+	}
+	return migrate(ctx, conn, postgresMigrations, "migrations/postgres", now.Now().Add(-max(o.Takeover, DefaultTakeover)), o.Logger)
 }
 
 // Codes of PostgreSQL, see its appendix "Error Codes".
 const (
 	codeSerialization = "40001"
 	codeDeadlock      = "40P01"
+	codeReadOnly      = "25006" // a server that is not the primary any more
+	codeIdle          = "25P03" // the session was silent for too long within a transaction
 )
 
 // broken tells whether an error is that of a connection that is no good any more, as after a restart of
@@ -122,7 +131,7 @@ const (
 func broken(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// Class 57 is operator intervention: shut down, crashed, starting up. Not a statement that took too long.
-		return strings.HasPrefix(e.Code, "57P") || strings.HasPrefix(e.Code, "08")
+		return strings.HasPrefix(e.Code, "57P") || strings.HasPrefix(e.Code, "08") || e.Code == codeReadOnly || e.Code == codeIdle
 	}
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	if connecting { // the server is not there: the next transaction may find it

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -43,8 +44,9 @@ type Replica struct {
 
 // member is this process among the replicas.
 type member struct {
-	mu     sync.Mutex
-	joined bool
+	mu      sync.Mutex
+	beating sync.Mutex // one sign of life at a time
+	joined  bool
 	// changed says that there is something to tell the others.
 	changed chan struct{}
 	self    Replica
@@ -107,24 +109,34 @@ func (s *Store) KeepAlive(ctx context.Context) {
 // Beat renews the sign of life, takes over from replicas that are dead, and learns who is there.
 func (s *Store) Beat(ctx context.Context) error {
 	m := &s.member
+	m.beating.Lock() // two at once would register twice after a burial
+	defer m.beating.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, s.beatEvery())
+	defer cancel()
 	m.mu.Lock()
-	self, joined := m.self, m.joined
+	self, joined, last := m.self, m.joined, m.beat
 	m.mu.Unlock()
 	if !joined {
 		return nil
 	}
+	// After an outage of the database all look dead. Whoever is the first to reach it must give the
+	// others the time to say that they live.
+	fresh := time.Since(last) < s.takeover/2
 	begun := time.Now()
 	if err := s.clock.ask(ctx, s.care); err != nil {
 		return err
 	}
-	was := self.ID
+	was, before := self.ID, self
 	var dead, all []Replica
 	err := s.inCare(ctx, func(t *sql.Tx) (err error) {
+		self, dead = before, nil // it may be the second try
 		if err := renew(ctx, t, &self, s.Now()); err != nil {
 			return err
 		}
-		if dead, err = bury(ctx, t, s.Now().Add(-s.takeover)); err != nil {
-			return err
+		if fresh {
+			if dead, err = bury(ctx, t, s.Now().Add(-s.takeover)); err != nil {
+				return err
+			}
 		}
 		all, err = replicas(ctx, t)
 		return err
@@ -167,7 +179,7 @@ func renew(ctx context.Context, t *sql.Tx, r *Replica, now time.Time) error {
 
 // bury takes the rows and the claims of replicas away that are dead.
 func bury(ctx context.Context, t *sql.Tx, seenBefore time.Time) (dead []Replica, err error) {
-	rows, err := t.QueryContext(ctx, "DELETE FROM replicas WHERE seen_at < $1 RETURNING "+replicaColumns, micros(seenBefore))
+	rows, err := t.QueryContext(ctx, "DELETE FROM replicas WHERE id IN (SELECT id FROM replicas WHERE seen_at < $1 FOR UPDATE SKIP LOCKED) RETURNING "+replicaColumns, micros(seenBefore))
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +247,26 @@ func (s *Store) Leave(ctx context.Context) error {
 // inCare runs fn in a transaction outside the lines of the writer: a sign of life must not wait
 // behind work.
 func (s *Store) inCare(ctx context.Context, fn func(*sql.Tx) error) error {
-	t, err := s.care.BeginTx(ctx, nil)
+	for try := 1; ; try++ {
+		err := s.onceInCare(ctx, fn)
+		if err == nil || try == mostTries || !inTheWay(err) {
+			return err
+		}
+	}
+}
+
+func (s *Store) onceInCare(ctx context.Context, fn func(*sql.Tx) error) (err error) {
+	conn, err := s.care.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && !inTheWay(err) { // it may be for the connection's sake: take another the next time
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		_ = conn.Close()
+	}()
+	t, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -268,6 +299,21 @@ func (s *Store) Alive() error {
 	}
 	if quiet := time.Now().Round(0).Sub(m.beat.Round(0)); quiet >= s.aliveFor() || quiet <= -s.aliveFor() {
 		return ErrCutOff
+	}
+	return nil
+}
+
+// Holds tells, before anything is sent for a claim, whether this replica may act, and is still the one
+// that claimed: with ErrLost it has been taken for dead since, and others have its work.
+func (s *Store) Holds(c Claim) error {
+	if err := s.Alive(); err != nil {
+		return err
+	}
+	m := &s.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.joined && c.Fence>>fenceBits != m.self.ID {
+		return ErrLost
 	}
 	return nil
 }

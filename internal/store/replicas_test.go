@@ -440,3 +440,115 @@ func TestPut_hostile_texts(t *testing.T) {
 		t.Errorf("%d of 3 events are filed", len(pending))
 	}
 }
+
+// TestI3_a_claim_is_not_held_by_who_has_joined_again: one that was taken for dead is alive once more, and
+// yet must not send what it held.
+func TestI3_a_claim_is_not_held_by_who_has_joined_again(t *testing.T) {
+	list, clock := replicas(t, 2)
+	a, b := list[0], list[1]
+	put(t, a, "n1", "conversation/1")
+	held := claimOne(t, a, store.LaneEvents, clock.Now())
+	if err := a.Holds(held); err != nil {
+		t.Fatal(err)
+	}
+	clock.Add(store.DefaultTakeover + time.Second)
+	beat(t, b)
+	beat(t, a)
+	if err := a.Alive(); err != nil {
+		t.Fatal("it has not joined again: ", err)
+	}
+	if err := a.Holds(held); !errors.Is(err, store.ErrLost) {
+		t.Errorf("%v, want ErrLost", err)
+	}
+	if err := b.Holds(claimOne(t, b, store.LaneEvents, clock.Now())); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReplicas_outage: when the database was away for long, all look dead, and nobody buries the others.
+func TestReplicas_outage(t *testing.T) {
+	url := storetest.PostgresURL(t, t.TempDir())
+	synctest.Test(t, func(t *testing.T) {
+		var list []*store.Store
+		for i := range 3 {
+			s, err := store.Open(t.Context(), url, store.Options{Clock: time.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			join(t, s, fmt.Sprint(i), "r")
+			list = append(list, s)
+		}
+		put(t, list[0], "n1", "conversation/1")
+		held := claimOne(t, list[0], store.LaneEvents, time.Now())
+		time.Sleep(2 * store.DefaultTakeover)
+		var beats sync.WaitGroup
+		for _, s := range list {
+			beats.Go(func() { beat(t, s) })
+		}
+		beats.Wait()
+		for _, s := range list {
+			beat(t, s)
+			if all, _ := s.Replicas(); len(all) != 3 {
+				t.Errorf("%d replicas are left", len(all))
+			}
+		}
+		if err := list[0].Holds(held); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestTimers_I3_replicas: what another replica received before a timer came due is filed before the
+// timer, although its segment has a higher number.
+func TestTimers_I3_replicas(t *testing.T) {
+	list, clock := replicas(t, 2)
+	a, b := list[0], list[1]
+	put(t, a, "start", "conversation/1")
+	c := claimOne(t, a, store.LaneEvents, clock.Now())
+	events, err := a.PendingEvents(t.Context(), c, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := clock.Now().Add(time.Minute)
+	d := store.Decision{Seq: events[0].Seq, At: clock.Now(), Trace: json.RawMessage(`{}`), Timers: []store.TimerChange{{
+		Rule: "r", Set: &store.Timer{Rule: "r", Seq: events[0].Seq, Event: "start", StartedAt: clock.Now(), DueAt: due, Clock: "1m"},
+	}}}
+	if err := a.SaveDecision(t.Context(), c, d, true); err != nil {
+		t.Fatal(err)
+	}
+	clock.Add(2 * time.Minute)
+	for i := range 100 { // a backlog that is not filed at once, received after the timer came due
+		ev := newEvent(fmt.Sprint("backlog", i), fmt.Sprint("conversation/", 100+i))
+		ev.ReceivedAt = clock.Now()
+		store.PutTogether(a, []event.Event{ev})
+	}
+	late := newEvent("cancels", "conversation/1")
+	late.ReceivedAt = due.Add(-time.Second)
+	store.PutTogether(b, []event.Event{late})
+	var order []string
+	for range 20 {
+		claims, err := b.Claim(t.Context(), store.LaneEvents, "", 100, clock.Now(), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claims {
+			if c.Subject != "conversation/1" {
+				continue
+			}
+			events, err := b.PendingEvents(t.Context(), c, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ev := range events {
+				order = append(order, ev.Topic)
+			}
+			if err := b.Release(t.Context(), c, clock.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(order) == 0 || order[0] != "conversation.user.replied" {
+		t.Errorf("the timer overtook what was received before it came due: %.3q", order)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	_ "modernc.org/sqlite" // the driver "sqlite": SQLite in pure Go
@@ -124,7 +125,7 @@ func migrateSQLite(ctx context.Context, db *sql.DB, o Options) (version int, err
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	return migrate(ctx, conn, sqliteMigrations, "migrations/sqlite", o.Logger)
+	return migrate(ctx, conn, sqliteMigrations, "migrations/sqlite", time.Time{}, o.Logger)
 }
 
 func isDir(path string) bool {

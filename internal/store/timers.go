@@ -102,16 +102,13 @@ const mostRipened = 64
 // were received before it came due and are not filed yet.
 func (t *tx) ripen(now time.Time) error {
 	by := micros(now)
-	var received int64
-	unfiled, err := t.queryRow("SELECT received_at FROM arrivals ORDER BY segment LIMIT 1", nil, &received)
-	if err != nil {
+	var received int64 // not that of the first segment: replicas number theirs side by side
+	if _, err := t.queryRow("SELECT coalesce(min(received_at), cast($1 AS BIGINT)) FROM arrivals", []any{by}, &received); err != nil {
 		return err
 	}
-	if unfiled {
-		by = min(by, received)
-	}
+	by = min(by, received)
 	var due []Timer
-	err = t.query(`
+	err := t.query(`
 		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 AND `+free+`$2) ORDER BY due_at, place `+limit(mostRipened)+" FOR UPDATE SKIP LOCKED",
 		[]any{by, micros(now)}, func(r *sql.Rows) error {
 			timer, err := scanTimer(r)

@@ -89,6 +89,9 @@ func (w *Worker) Run(ctx, work context.Context) {
 	}
 }
 
+// elsewhere is how long the loop waits at the least before it asks again when there was nothing to claim.
+const elsewhere = 20 * time.Millisecond
+
 // breather is how long the loop waits for more places to become free before it claims for
 // few: a claim is a write whether it takes one subject or thirty.
 const breather = 5 * time.Millisecond
@@ -131,6 +134,9 @@ func (w *Worker) wait(ctx context.Context, failed bool) {
 	if !failed {
 		if due, ok, err := w.Store.NextDue(ctx, w.Lane, w.Workspace); err == nil && ok {
 			pause = min(pause, due.Sub(w.Store.Now()))
+		}
+		if w.Store.Shared() { // what is due and cannot be claimed is being filed by another replica
+			pause = max(pause, elsewhere)
 		}
 		if w.Ready != nil {
 			pause = max(pause, time.Until(w.Ready()))
