@@ -193,6 +193,11 @@ func (e *Engine) planOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What is known of the others is some seconds old: one that has joined since may have started timers
+	// of rules that are new to us.
+	if err := e.o.Store.Beat(ctx); err != nil {
+		return err
+	}
 	var lines []string
 	still := func() bool { return e.o.Rules() == rs && !e.o.Store.Outdated() }
 	for _, g := range groups {

@@ -351,8 +351,12 @@ func (q *Queue) report(ctx context.Context, a store.Action, e store.AttemptEnd) 
 func (q *Queue) kind(name string) (actions.Kind, error) {
 	kind, ok := actions.Lookup(name)
 	if !ok {
-		// A newer version planned it; this one must not guess.
-		return nil, &intercom.Error{Class: intercom.Permanent, Message: fmt.Sprintf("this version knows no action %q", name)}
+		// A newer version planned it; this one must not guess. Another replica may know it.
+		class := intercom.Permanent
+		if all, _ := q.o.Store.Replicas(); len(all) > 1 {
+			class = intercom.Retry
+		}
+		return nil, &intercom.Error{Class: class, Message: fmt.Sprintf("this version knows no action %q", name)}
 	}
 	return kind, nil
 }

@@ -36,6 +36,9 @@ func (t *try) run(ctx context.Context) (out outcome) {
 	if err != nil {
 		return outcome{err: err}
 	}
+	if err := t.queue.o.Store.Holds(t.claim); err != nil {
+		return outcome{err: err} // for what does not go to Intercom this is the last moment
+	}
 	ctx, cancel := context.WithTimeout(ctx, t.queue.o.Patience)
 	defer cancel()
 	ctx = intercom.WithPriority(ctx, kind.Priority(t.action.Params))
@@ -54,14 +57,14 @@ func (t *try) run(ctx context.Context) (out outcome) {
 // begin is the last moment before a call leaves. A replica that was stopped for so long that its work
 // has been taken over sends nothing more. A call whose repetition would be seen is recorded (I4).
 func (t *try) begin(ctx context.Context, visible bool) error {
-	if err := t.queue.o.Store.Alive(); err != nil || !visible || t.attempted {
+	if err := t.queue.o.Store.Holds(t.claim); err != nil || !visible || t.attempted {
 		return err
 	}
 	if err := t.queue.o.Store.BeginAttempt(ctx, t.claim, t.action.ID, t.queue.now()); err != nil {
 		return err
 	}
 	t.attempted = true
-	return t.queue.o.Store.Alive() // recording it may have taken long
+	return t.queue.o.Store.Holds(t.claim) // recording it may have taken long
 }
 
 // inDoubt tells whether the effect may have taken place although the call failed. Only an
