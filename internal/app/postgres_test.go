@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"strings"
 	"testing"
 
 	"switchboard/internal/store/storetest"
@@ -12,6 +13,11 @@ func TestOnPostgres(t *testing.T) {
 	if racing {
 		t.Skip("it runs without the race detector, which sees the replicas of the other tests")
 	}
-	storetest.OnPostgres(t, "late_notifications|recovery_that_is_cut_off|gone_quiet|Examples_stale|every_kind_of_call|zoo_loops|what_ends_stays|Timers_month|restarts_and_reloads|pause_of_hours|if_late"+
-		"|replicas|rolling") // these are on PostgreSQL in any case
+	storetest.OnPostgres(t, strings.Join([]string{
+		"an_hour_of_downtime", "late_notifications", "recovery_that_is_cut_off", "history_is_not", "Workspaces_fair",
+		"Examples_gone_quiet", "Examples_stale", "Examples_out_of_hours", "every_kind_of_call", "zoo_loops", "what_ends_stays",
+		"Timers_month", "Timers_contacts", "restarts_and_reloads", "pause_of_hours", "if_late", "TestLimit", "TestCooldown",
+		"cooldown_of_a_contact", "line_outlasts_refusals", "sweeps_do_not_pile_up", "search_that_is_refused",
+		"replicas", "rolling", // these are on PostgreSQL in any case
+	}, "|"))
 }
