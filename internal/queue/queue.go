@@ -165,13 +165,17 @@ func (q *Queue) drain(ctx, claims context.Context, c store.Claim) error {
 	}
 }
 
+// clockSlip is what a clock may be set back without anybody noticing.
+const clockSlip = time.Second
+
 // due is when the action may be tried. One in doubt has to settle first, also when this
 // process was killed before it could note that.
 func (q *Queue) due(a store.Action) time.Time {
 	if settled := a.AttemptedAt.Add(q.o.Settle); a.State == store.StateAttempting && settled.After(a.DueAt) {
-		// A clock that was set back would have it wait for as long as it was wrong.
-		if limit := q.now().Add(q.o.Settle); settled.After(limit) {
-			return limit
+		// A clock that was set back would have it wait for as long as it was wrong. Then reading back
+		// would look for parts that are newer than any which it made. Now it finds that it cannot tell.
+		if settled.After(q.now().Add(q.o.Settle + clockSlip)) {
+			return q.now()
 		}
 		return settled
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"switchboard/internal/actions"
 	"switchboard/internal/intercom"
@@ -84,7 +83,7 @@ func inDoubt(err error) bool {
 // readBack settles an earlier attempt that is in doubt. When decided is false the effect is
 // surely absent and the action may be sent.
 func (t *try) readBack(ctx context.Context, kind actions.Kind) (out outcome, decided bool) {
-	if t.action.AttemptedAt.After(t.queue.now().Add(time.Second)) {
+	if t.action.AttemptedAt.After(t.queue.now().Add(clockSlip)) {
 		// The clock was set back since: parts cannot be told to be older or newer.
 		return outcome{err: errUnclear, unclear: true}, true
 	}
