@@ -81,7 +81,7 @@ func TestI4_a_killed_attempt_settles(t *testing.T) {
 		t.Errorf("due %s after it was sent, want 25s", due.Sub(sent))
 	}
 	a.AttemptedAt = time.Now().Add(10 * time.Hour) // by a clock that was ahead
-	if wait := time.Until(q.due(a)); wait > 0 { // reading back can tell nothing, and would tell wrongly later
+	if wait := time.Until(q.due(a)); wait > 0 {    // reading back can tell nothing, and would tell wrongly later
 		t.Errorf("it waits %s for a clock that was wrong", wait)
 	}
 	a.State = store.StatePlanned

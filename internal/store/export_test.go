@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"testing/fstest"
 	"time"
 
@@ -110,4 +113,82 @@ func MakeFirstVersion(ctx context.Context, path, workspace, rule, key string) er
 		return err
 	}
 	return db.Close()
+}
+
+// FillDecided stores n events that were decided, as fast as it can, with payloads that resemble those of
+// notifications.
+func FillDecided(s *Store, n int) error {
+	const each = 32
+	payload := func(i int) []byte {
+		return fmt.Appendf(nil, `{"type":"notification_event","id":"old%d","topic":"conversation.user.replied","data":{"item":{"id":"%d","text":%q}}}`,
+			i, i, strings.Repeat(strconv.Itoa(i*7919)+" ", 40))
+	}
+	trace := `{"rules":[{"rule":"refunds","verdict":"did not match"}]}`
+	for done := 0; done < n; {
+		err := s.writer.do(context.Background(), func(t *tx) error {
+			for range 60 {
+				puts, events := make([]*put, each), make([]event.Event, each)
+				for i := range puts {
+					at := fromMicros(1_700_000_000_000_000 + int64(done)*1e6)
+					events[i] = event.Event{
+						Workspace: "ws", ID: fmt.Sprintf("old-%x-%d", uint64(done)*0x9e3779b97f4a7c15, done), Topic: "conversation.user.replied",
+						Subject: fmt.Sprint("conversation/", 1_000_000+done%200_000), Part: strconv.Itoa(done),
+						CreatedAt: at, ReceivedAt: at, Payload: payload(done),
+					}
+					puts[i] = &put{ev: events[i]}
+					done++
+				}
+				segment, err := t.insertSegment(puts)
+				if err != nil {
+					return err
+				}
+				var rows []any
+				for i, ev := range events {
+					rows = append(rows, ev.Workspace, ev.ID, ev.Topic, ev.Subject, ev.Part, micros(ev.CreatedAt), micros(ev.ReceivedAt), segment, i)
+				}
+				var seqs []int64
+				if err := t.insert(&insertEvents, rows, func(r *sql.Rows) error {
+					var seq int64
+					var workspace, id string
+					err := r.Scan(&seq, &workspace, &id)
+					seqs = append(seqs, seq)
+					return err
+				}); err != nil {
+					return err
+				}
+				for _, seq := range seqs {
+					if err := t.send(nil, "INSERT INTO decisions (seq, workspace, ruleset, evaluated_at, trace) VALUES ($1, $2, $3, $4, $5)",
+						seq, "ws", "r", int64(1), trace); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Settle lets the database do what it would do in a quiet hour.
+func Settle(s *Store) error {
+	if s.dialect.prepared {
+		return s.writer.do(context.Background(), func(t *tx) error {
+			_, err := t.exec("ANALYZE")
+			return err
+		})
+	}
+	conn, err := s.care.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	for _, statement := range []string{"SET statement_timeout = 0", "VACUUM ANALYZE", "RESET statement_timeout"} {
+		if _, err := conn.ExecContext(context.Background(), statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }

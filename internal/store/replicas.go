@@ -45,7 +45,7 @@ type Replica struct {
 // member is this process among the replicas.
 type member struct {
 	mu      sync.Mutex
-	beating sync.Mutex // one sign of life at a time
+	beating chan struct{} // holds one while a sign of life is given
 	joined  bool
 	// changed says that there is something to tell the others.
 	changed chan struct{}
@@ -109,10 +109,14 @@ func (s *Store) KeepAlive(ctx context.Context) {
 // Beat renews the sign of life, takes over from replicas that are dead, and learns who is there.
 func (s *Store) Beat(ctx context.Context) error {
 	m := &s.member
-	m.beating.Lock() // two at once would register twice after a burial
-	defer m.beating.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, s.beatEvery())
 	defer cancel()
+	select {
+	case m.beating <- struct{}{}: // two at once would register twice after a burial
+		defer func() { <-m.beating }()
+	case <-ctx.Done():
+		return fmt.Errorf("renew the sign of life: %w", ctx.Err())
+	}
 	m.mu.Lock()
 	self, joined, last := m.self, m.joined, m.beat
 	m.mu.Unlock()

@@ -156,7 +156,7 @@ func newStore(path string, unlock func() error, d *dialect, o Options) *Store {
 		panic(err) // only for a size below 1
 	}
 	return &Store{
-		member: member{stranger: newReplicaID(), changed: make(chan struct{}, 1)},
+		member: member{stranger: newReplicaID(), changed: make(chan struct{}, 1), beating: make(chan struct{}, 1)},
 		log:    o.Logger, path: path, dialect: d, clock: &clock{now: o.Clock}, takeover: cmp.Or(o.Takeover, DefaultTakeover), unlock: unlock,
 		metrics: newMetrics(o.Registerer), recent: recent, segments: segments,
 	}

@@ -188,10 +188,15 @@ func (w *Worker) work(ctx, work context.Context, c Claim) {
 		}
 	}()
 	err := w.Work(work, ctx, c)
-	if err != nil && !errors.Is(err, ErrLost) {
-		w.Logger.ErrorContext(ctx, "cannot work on a subject", "subject", c.Subject, "err", err)
-		w.mu.Lock()
-		w.stranded = append(w.stranded, c)
-		w.mu.Unlock()
+	if err == nil {
+		return
 	}
+	if !errors.Is(err, ErrLost) {
+		w.Logger.ErrorContext(ctx, "cannot work on a subject", "subject", c.Subject, "err", err)
+	}
+	// Also if it is said to be lost: a claim that was made while this replica was taken for dead is of
+	// no use to it, and nobody else knows of it. To release what is really lost does nothing.
+	w.mu.Lock()
+	w.stranded = append(w.stranded, c)
+	w.mu.Unlock()
 }
