@@ -87,7 +87,7 @@ func newWorld(t *testing.T, rules string, o simulator.Options) *world {
 	ctx, w.stopSim = context.WithCancel(context.Background())
 	go func() { _ = w.sim.Run(ctx) }()
 	w.options = app.Options{
-		Database: storetest.URL(t, w.db), Clock: time.Now, Rules: []string{w.rules}, Listener: w.options.Listener,
+		Database: storetest.URL(t, w.db), Clock: time.Now, RecoverEvery: 24 * time.Hour, Rules: []string{w.rules}, Listener: w.options.Listener,
 		Token: token, Secrets: []string{secret}, BaseURL: "http://intercom", HTTP: w.apiConns.Client(),
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

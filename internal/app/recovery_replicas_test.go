@@ -18,7 +18,7 @@ rules:
   - {name: answer, when: [conversation.user.created, conversation.user.replied], then: [tag: Seen, note: "{{ message.text }}", reply: "{{ message.text }}"]}
 `
 	o := simulator.Options{Faults: simulator.Faults{Latency: simulator.Latency{Min: 100 * time.Millisecond}}}
-	inCluster(t, 3, text, o, func(*world) {}, func(c *cluster) {
+	inCluster(t, 3, text, o, withRecovery, func(c *cluster) {
 		time.Sleep(time.Minute)
 		for i := range c.replicas {
 			c.stopReplica(i, false)
