@@ -123,6 +123,7 @@ func (s *Store) PutRecovered(ctx context.Context, events []event.Event, now time
 	for i := range events {
 		puts[i] = &put{ev: events[i]}
 	}
+	var through int64
 	err = s.writer.do(ctx, func(t *tx) error {
 		if _, err := t.exec("UPDATE recoveries SET put_at = $1 WHERE workspace = $2", micros(now), events[0].Workspace); err != nil {
 			return err
@@ -137,17 +138,17 @@ func (s *Store) PutRecovered(ctx context.Context, events []event.Event, now time
 				id, len(some), micros(events[0].Began())); err != nil {
 				return err
 			}
-			last = id
+			through = id
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("store recovered events: %w", err)
+		return 0, fmt.Errorf("store recovered events: %w", err) // it may still be under way
 	}
 	for _, ev := range events {
 		s.recent.Add(eventKey{ev.Workspace, ev.ID}, struct{}{})
 	}
-	return last, nil
+	return through, nil
 }
 
 // File gives everything that has arrived its place, as claiming does, for those who look for what is
