@@ -106,11 +106,12 @@ func (s *Store) PickOf(ctx context.Context, action int64) (p Pick, ok bool, err 
 }
 
 // RecordPick records who was picked for an action of the claimed subject, before its call goes
-// out. recorded is false, and nothing was written, when there was another pick in the workspace
+// out. It tells whether it did: nothing was written when there was another pick in the workspace
 // since m was read: pick again. An earlier pick of the same action is taken back, its turn too.
 // With wait the conversation gets a place in the team's line; with an admin it leaves it.
-func (s *Store) RecordPick(ctx context.Context, c Claim, p Pick, m PickMemory, wait *Wait) (recorded bool, err error) {
-	err = s.writer.do(ctx, func(t *tx) error {
+func (s *Store) RecordPick(ctx context.Context, c Claim, p Pick, m PickMemory, wait *Wait) (bool, error) {
+	recorded := false // no named result: returning early would write to what the write may still change
+	err := s.writer.do(ctx, func(t *tx) error {
 		recorded = false
 		if ok, err := t.queryRow("SELECT 1 WHERE"+held, c.heldArgs(), new(int)); err != nil || !ok {
 			return errOr(err, ErrLost)

@@ -59,8 +59,9 @@ func (s *Store) freePages(ctx context.Context) (n int, err error) {
 
 // ForgetParts deletes up to n of the parts that our own calls made before the given time, and tells how
 // many. Whoever made a part that old is told by what Intercom says of it.
-func (s *Store) ForgetParts(ctx context.Context, before time.Time, n int) (deleted int64, err error) {
-	err = s.writer.do(ctx, func(t *tx) (err error) {
+func (s *Store) ForgetParts(ctx context.Context, before time.Time, n int) (int64, error) {
+	var deleted int64
+	err := s.writer.do(ctx, func(t *tx) (err error) {
 		deleted, err = t.exec(`
 			DELETE FROM own_parts WHERE (workspace, part) IN (
 				SELECT workspace, part FROM own_parts WHERE at < $1 ORDER BY at `+limit(n)+`)`, micros(before))

@@ -38,9 +38,10 @@ func (t *tx) wait(p Pick, w Wait) error {
 }
 
 // LeaveLine ends the waiting of a conversation that is closed or gone since then. It stays if an
-// action of its is about to be performed: that sees for itself. left tells whether it waited.
-func (s *Store) LeaveLine(ctx context.Context, workspace, subject string, then time.Time) (left bool, err error) {
-	err = s.writer.do(ctx, func(t *tx) error {
+// action of its is about to be performed: that sees for itself. It tells whether the conversation waited.
+func (s *Store) LeaveLine(ctx context.Context, workspace, subject string, then time.Time) (bool, error) {
+	left := false
+	err := s.writer.do(ctx, func(t *tx) error {
 		n, err := t.exec(`
 			DELETE FROM waiting WHERE workspace = $1 AND subject = $2 AND since <= $3 AND NOT EXISTS (
 				SELECT 1 FROM actions a WHERE a.id IN (waiting.action, waiting.planned) AND a.state IN ('planned', 'attempting'))`,
