@@ -114,9 +114,8 @@ func (t *tx) file(now time.Time) (f filing, err error) {
 	for filed := 0; filed < t.dialect.mostFiled; {
 		var id int64
 		var data []byte
-		ok, err := t.queryRow(`
-			SELECT a.segment, s.data FROM arrivals a JOIN segments s ON s.id = a.segment
-			ORDER BY a.segment LIMIT 1`, nil, &id, &data)
+		// Not a join: SQLite might walk through all segments there are to find the first that arrived.
+		ok, err := t.queryRow("SELECT id, data FROM segments WHERE id = (SELECT min(segment) FROM arrivals)", nil, &id, &data)
 		if err != nil || !ok {
 			return f, err
 		}

@@ -19,7 +19,7 @@ import (
 //
 //	go test ./internal/store -run '^$' -bench Stored -benchtime 1x -timeout 30m
 func BenchmarkStored(b *testing.B) {
-	const few, many = 1_000, 50_000
+	const few, many = 1_000, 1_000_000
 	for b.Loop() {
 		path := map[int]string{few: filepath.Join(b.TempDir(), "few.db"), many: filepath.Join(b.TempDir(), "many.db")}
 		stores := map[int]*store.Store{}
