@@ -94,7 +94,8 @@ const twinWithin = 10 * time.Second
 // Twin tells whether two events tell of one thing that happened, one by a notification and the other
 // because it was recovered: the notification was only late.
 func (ev Event) Twin(other Event) bool {
-	if ev.Topic != other.Topic || ev.Subject != other.Subject || ev.Workspace != other.Workspace || ev.Recovered() == other.Recovered() {
+	if ev.Topic != other.Topic || ev.Subject != other.Subject || ev.Workspace != other.Workspace ||
+		ev.Recovered() == other.Recovered() || ev.Replayed() || other.Replayed() {
 		return false
 	}
 	switch ev.Topic {

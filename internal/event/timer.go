@@ -42,7 +42,7 @@ const (
 
 // ownID tells whether an id is one that only events of our own have.
 func ownID(id string) bool {
-	return strings.HasPrefix(id, timerID) || strings.HasPrefix(id, ScheduleID) || RecoveredID(id)
+	return strings.HasPrefix(id, timerID) || strings.HasPrefix(id, ScheduleID) || strings.HasPrefix(id, replayID) || RecoveredID(id)
 }
 
 // Event is the event that tells of the timer. now is when it is made.

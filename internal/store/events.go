@@ -201,19 +201,25 @@ func (t *tx) addInbox(events []event.Event, fresh map[eventKey]int64, now time.T
 // the order of their arrival. One whose payload a damaged disk took has none.
 func (s *Store) PendingEvents(ctx context.Context, c Claim, n int) ([]event.Event, error) {
 	rows, err := s.query(ctx, `
-		SELECT e.seq, e.workspace, e.id, e.topic, e.subject, e.part, e.created_at, e.received_at, e.segment, e.position
-		FROM inbox i JOIN events e ON e.seq = i.seq
+		SELECT `+eventColumns+` FROM inbox i JOIN events ON events.seq = i.seq
 		WHERE i.workspace = $1 AND i.subject = $2 ORDER BY i.seq `+limit(n), c.Workspace, c.Subject)
 	if err != nil {
 		return nil, err
 	}
+	return s.scanEvents(ctx, rows)
+}
+
+const eventColumns = "events.seq, events.workspace, events.id, events.topic, events.subject, events.part, events.created_at, events.received_at, events.segment, events.position"
+
+// scanEvents reads rows of eventColumns, and then the payloads from their segments.
+func (s *Store) scanEvents(ctx context.Context, rows *sql.Rows) ([]event.Event, error) {
 	type place struct {
 		segment  int64
 		position int
 	}
 	var events []event.Event
 	var places []place
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err := eachRow(rows, func(r *sql.Rows) error {
 		var ev event.Event
 		var p place
 		var created, received int64

@@ -106,10 +106,10 @@ func orRemembered(changed int64) error {
 	return nil
 }
 
-// How long it is known when a call of ours changed something, and what cancelled timers:
+// How long it is known when a call of ours changed something (Touched), and what cancelled timers:
 // notifications come within hours or not at all.
 const (
-	keepTouches = 24 * time.Hour
+	KeepTouches = 24 * time.Hour
 	keepCancels = 24 * time.Hour
 )
 
@@ -127,7 +127,7 @@ func (s *Store) Forget(ctx context.Context, now time.Time, n int) (int64, error)
 		}
 		touches, err := t.exec(`
 			DELETE FROM touches WHERE (workspace, subject, to_at, action) IN (
-				SELECT workspace, subject, to_at, action FROM touches WHERE to_at <= $1 ORDER BY to_at `+limit(n)+`)`, micros(now.Add(-keepTouches)))
+				SELECT workspace, subject, to_at, action FROM touches WHERE to_at <= $1 ORDER BY to_at `+limit(n)+`)`, micros(now.Add(-KeepTouches)))
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchboard/internal/event"
+)
+
+// Decided says which decided events are meant; what is left out does not matter. Events that
+// Switchboard made itself, when a timer came due or an event was replayed, are not among them.
+type Decided struct {
+	Workspace    string
+	Seqs         []int64
+	IDs          []string // of notifications
+	Topic        string
+	Subject      string
+	Since, Until time.Time // when it happened: from Since on, before Until
+	Limit        int       // at the most so many
+}
+
+// where is the condition, and the values for it.
+func (d Decided) where() (string, []any) {
+	var where strings.Builder
+	var args []any
+	where.WriteString("WHERE topic NOT IN ('" + event.TopicTimer + "', '" + event.TopicSchedule + "') AND substr(id, 1, 7) <> 'replay/'" +
+		" AND EXISTS (SELECT 1 FROM decisions d WHERE d.seq = events.seq)")
+	also := func(condition string, value any) {
+		args = append(args, value)
+		where.WriteString(" AND " + condition + arg(len(args)))
+	}
+	if d.Workspace != "" {
+		also("workspace = ", d.Workspace)
+	}
+	if d.Topic != "" {
+		also("topic = ", d.Topic)
+	}
+	if d.Subject != "" {
+		also("subject = ", d.Subject)
+	}
+	if !d.Since.IsZero() {
+		also("created_at >= ", micros(d.Since))
+	}
+	if !d.Until.IsZero() {
+		also("created_at < ", micros(d.Until))
+	}
+	if len(d.Seqs)+len(d.IDs) > 0 {
+		var named []string
+		for _, seq := range d.Seqs {
+			named = append(named, "seq = "+strconv.FormatInt(seq, 10))
+		}
+		for _, id := range d.IDs {
+			args = append(args, id)
+			named = append(named, "id = "+arg(len(args)))
+		}
+		where.WriteString(" AND (" + strings.Join(named, " OR ") + ")")
+	}
+	return where.String() + " ORDER BY seq " + limit(d.Limit), args
+}
+
+// FindDecided returns the events that are meant, in the order of their arrival. One whose payload a
+// damaged disk took has none.
+func (s *Store) FindDecided(ctx context.Context, d Decided) ([]event.Event, error) {
+	where, args := d.where()
+	s.dialect.cleanArgs(args)
+	// The text differs from one question to the next, so its statement is not kept.
+	rows, err := s.read.QueryContext(ctx, s.dialect.text("SELECT "+eventColumns+" FROM events "+where), args...)
+	if err != nil {
+		return nil, fmt.Errorf("look for events: %w", err)
+	}
+	return s.scanEvents(ctx, rows)
+}
+
+// MostReplays is how often one event is replayed at the most.
+const MostReplays = 100
+
+// Replays returns the events that are replays of an event, oldest first, without their payloads.
+func (s *Store) Replays(ctx context.Context, workspace string, of int64) (list []event.Event, err error) {
+	for n := 1; n <= MostReplays; n++ {
+		rows, err := s.query(ctx, twinColumns+" AND id = $2", workspace, event.Replay{Of: of, Number: n}.ID())
+		if err != nil {
+			return nil, err
+		}
+		before := len(list)
+		err = eachRow(rows, func(r *sql.Rows) error {
+			ev, err := scanTwin(r)
+			list = append(list, ev)
+			return err
+		})
+		if err != nil || len(list) == before {
+			return list, err
+		}
+	}
+	return list, nil
+}

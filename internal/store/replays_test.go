@@ -1,0 +1,98 @@
+package store_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"switchboard/internal/event"
+	"switchboard/internal/store"
+)
+
+func TestFindDecided(t *testing.T) {
+	s := open(t)
+	decide := func() {
+		t.Helper()
+		claims, err := s.Claim(t.Context(), store.LaneEvents, "", 100, time.Now(), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range claims {
+			events, err := s.PendingEvents(t.Context(), c, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, ev := range events {
+				d := store.Decision{Seq: ev.Seq, At: start, Trace: json.RawMessage(`{}`)}
+				if err := s.SaveDecision(t.Context(), c, d, i == len(events)-1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	add := func(ev event.Event) {
+		t.Helper()
+		if stored, err := s.Put(t.Context(), ev); err != nil || !stored {
+			t.Fatal(stored, err)
+		}
+	}
+	for i := range 4 {
+		ev := newEvent("n"+strconv.Itoa(i), "conversation/"+strconv.Itoa(i%2))
+		ev.CreatedAt = start.Add(time.Duration(i) * time.Hour)
+		if i == 3 {
+			ev.Topic = "conversation.admin.replied"
+		}
+		add(ev)
+		decide()
+	}
+	all, err := s.FindDecided(t.Context(), store.Decided{Limit: 10})
+	if err != nil || len(all) != 4 || string(all[1].Payload) != string(newEvent("n1", "").Payload) {
+		t.Fatalf("%v, %v", all, err)
+	}
+	// Events of our own, and one that waits.
+	for n := 1; n <= 2; n++ {
+		replay, err := event.Replay{Number: n}.Event(all[0], start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(replay)
+	}
+	timer, err := event.Timer{Rule: "r", DueAt: start, Trigger: event.Trigger{Seq: 1}}.Event("ws", "conversation/0", start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(timer)
+	decide()
+	put(t, s, "waits", "conversation/0")
+
+	for name, c := range map[string]struct {
+		which store.Decided
+		want  []string
+	}{
+		"all":         {store.Decided{Limit: 10}, []string{"n0", "n1", "n2", "n3"}},
+		"few":         {store.Decided{Limit: 2}, []string{"n0", "n1"}},
+		"a topic":     {store.Decided{Topic: "conversation.admin.replied", Limit: 10}, []string{"n3"}},
+		"a subject":   {store.Decided{Subject: "conversation/1", Limit: 10}, []string{"n1", "n3"}},
+		"a time":      {store.Decided{Since: start.Add(time.Hour), Until: start.Add(3 * time.Hour), Limit: 10}, []string{"n1", "n2"}},
+		"named":       {store.Decided{Seqs: []int64{all[3].Seq}, IDs: []string{"n1", "timer/1/0/r", "waits"}, Limit: 10}, []string{"n1", "n3"}},
+		"a workspace": {store.Decided{Workspace: "other", Limit: 10}, nil},
+		"all of it": {store.Decided{
+			Workspace: "ws", Topic: all[2].Topic, Subject: "conversation/0", Since: start.Add(time.Hour), IDs: []string{"n2", "n3"}, Limit: 10,
+		}, []string{"n2"}},
+	} {
+		found, err := s.FindDecided(t.Context(), c.which)
+		var ids []string
+		for _, ev := range found {
+			ids = append(ids, ev.ID)
+		}
+		if err != nil || !slices.Equal(ids, c.want) {
+			t.Errorf("%s: %q, %v; want %q", name, ids, err, c.want)
+		}
+	}
+	replays, err := s.Replays(t.Context(), "ws", all[0].Seq)
+	if err != nil || len(replays) != 2 || replays[1].ID != (event.Replay{Of: all[0].Seq, Number: 2}).ID() {
+		t.Errorf("Replays = %v, %v", replays, err)
+	}
+}
