@@ -14,6 +14,9 @@ type Decision struct {
 	Event string `json:"event"`
 	// At is the time that now() gave.
 	At time.Time `json:"at"`
+	// Own tells whether Switchboard itself caused the event: OwnYes, OwnNo, or empty when no rule
+	// listened and nobody asked.
+	Own string `json:"own,omitempty"`
 	// Considered is how many rules listen to the event's topic, Total how many there are.
 	Considered int `json:"considered"`
 	Total      int `json:"total"`
@@ -31,6 +34,12 @@ type Decision struct {
 	// Unavailable are the look-ups that Intercom refused for good, and why.
 	Unavailable map[string]string `json:"unavailable,omitempty"`
 }
+
+// What Decision.Own says.
+const (
+	OwnYes = "yes"
+	OwnNo  = "no"
+)
 
 // Verdict is what became of a rule. It is a label of metrics: see Verdicts for all values.
 type Verdict string
@@ -62,6 +71,7 @@ const (
 	HeldByBreaker  = "breaker"  // it matched, and there were as many actions on the subject as there may be in an hour
 	HeldByTimer    = "timer"    // it waits (after); Outcome.Until says until when
 	HeldByLate     = "late"     // its time was too long ago when it could be decided (if_late)
+	HeldByReplay   = "replay"   // the event is replayed, and it acted on it before, waits (after) or is not asked
 	HeldByShadow   = "shadow"   // state: shadow; it would have run, or the reason says what would have held it
 )
 

@@ -25,6 +25,8 @@ type Input struct {
 	// then. OwnReason says how that is known.
 	Own       bool
 	OwnReason string
+	// Replay is what became of the event before, if it is one that is replayed.
+	Replay *Replay
 }
 
 // Evaluate decides what every rule that listens to the event's topic does about it. The
@@ -55,6 +57,10 @@ func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
 		return d, nil
 	}
 	e.breakerRuns = rs.breaker
+	d.Own = OwnNo
+	if in.Own {
+		d.Own = OwnYes
+	}
 	if err := rs.evaluateRules(e, listening, d); err != nil {
 		return nil, err
 	}
@@ -66,11 +72,15 @@ func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
 // evaluateRules fills in the outcomes of the rules that listen, in order, and then cancels timers.
 func (rs *Ruleset) evaluateRules(e *evaluation, listening listeners, d *Decision) error {
 	var starts map[*rule]bool // rules whose timers the event starts, or would if they did not wait already
+	decide := rs.decide
+	if e.in.Replay != nil {
+		decide = rs.replay
+	}
 	d.Rules = make([]Outcome, 0, len(listening.run))
 	for _, r := range listening.run {
 		d.Rules = append(d.Rules, Outcome{Rule: r.name, File: r.file, Line: r.line})
 		o := &d.Rules[len(d.Rules)-1]
-		if err := rs.runRule(e, r, o, func() error { return rs.decide(e, r, o) }); err != nil {
+		if err := rs.runRule(e, r, o, func() error { return decide(e, r, o) }); err != nil {
 			return err
 		}
 		if o.HeldBy == HeldByTimer {
@@ -82,6 +92,9 @@ func (rs *Ruleset) evaluateRules(e *evaluation, listening listeners, d *Decision
 		if o.Stop {
 			break
 		}
+	}
+	if e.in.Replay != nil {
+		return nil
 	}
 	return e.cancelTimers(listening.cancel, starts)
 }

@@ -102,9 +102,20 @@ func (err *UnavailableError) Unwrap() error { return err.Err }
 // not available: it is unknown, and never guessed.
 func (d *Decision) Recorded() Lookup { return recorded{d} }
 
+// Unrecorded tells whether a rule asked what was not recorded (ErrNotRecorded).
+func (d *Decision) Unrecorded() bool {
+	for _, reason := range d.Unavailable {
+		if reason == ErrNotRecorded.Error() {
+			return true
+		}
+	}
+	return false
+}
+
 type recorded struct{ d *Decision }
 
-var errNotRecorded = errors.New("it was not recorded")
+// ErrNotRecorded says that a question was not asked for a decision. An UnavailableError holds it.
+var ErrNotRecorded = errors.New("it was not recorded")
 
 func (r recorded) Look(_ context.Context, q Question) (json.RawMessage, error) {
 	if reason, ok := r.d.Unavailable[q.Key()]; ok {
@@ -113,7 +124,7 @@ func (r recorded) Look(_ context.Context, q Question) (json.RawMessage, error) {
 	if answer, ok := r.d.Lookups[q.Key()]; ok {
 		return answer, nil
 	}
-	return nil, &UnavailableError{errNotRecorded}
+	return nil, &UnavailableError{ErrNotRecorded}
 }
 
 // maxLookups bounds the look-ups on one event: a loop must not spend the budget of all.

@@ -49,6 +49,18 @@ type Memory struct {
 	Until time.Time
 }
 
+// After is what a rule remembers after a run at that time that uses the quota.
+func (m Memory) After(q Quota, now time.Time) Memory {
+	if m.Runs == 0 || q.Per > 0 && q.over(m, now) {
+		m = Memory{Since: now}
+		if q.Keep > 0 {
+			m.Until = now.Add(q.Keep)
+		}
+	}
+	m.Runs += q.size()
+	return m
+}
+
 // spent tells whether a quota is used up, and until when; zero is for ever. What counts are the
 // numbers that the rule says now, so that a change of them takes effect at once. A window that
 // may be forgotten counts as forgotten, whether it is or not: the decision must not depend on
@@ -77,7 +89,7 @@ func (q Quota) over(m Memory, now time.Time) bool { return !now.Before(q.end(m))
 // asked. A key begins with the name of what holds the rule back when the quota is used up.
 func (e *evaluation) quotas(r *rule) ([]Quota, error) {
 	var list []Quota
-	if ev := &e.in.Event; ev.Part != "" {
+	if ev := &e.in.Event; ev.Part != "" && (e.in.Replay == nil || !e.in.Replay.Force) {
 		list = append(list, Quota{Key: HeldByPart + "/" + ev.Subject + "/" + ev.Part, Runs: 1})
 	}
 	if r.onceFor != "" {
