@@ -192,21 +192,23 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 		return err
 	}
 	e.o.Seen(ev)
-	var own bool
-	var reason string
-	if ruleset.Wants(ev.Topic) {
-		var err error
-		if own, reason, err = e.ownWork(ctx, ruleset.Admin(), ev); err != nil {
+	now := e.o.Store.Now()
+	in := rules.Input{Event: ev, Now: now, Lookup: e.o.Facts, State: state{e.o.Store, ev.Workspace, ev.Subject}}
+	var before *past
+	var err error
+	switch {
+	case ev.Replayed():
+		if before, err = e.pastOf(ctx, ruleset, ev); err != nil {
+			return err
+		}
+		before.fill(&in)
+	case ruleset.Wants(ev.Topic):
+		if in.Own, in.OwnReason, err = e.ownWork(ctx, ruleset.Admin(), ev); err != nil {
 			return err
 		}
 	}
 	e.o.Facts.forget(ev)
-	now := e.o.Store.Now()
-	d, err := ruleset.Evaluate(ctx, rules.Input{
-		Event: ev, Now: now, Own: own, OwnReason: reason,
-		Lookup: e.o.Facts,
-		State:  state{e.o.Store, ev.Workspace, ev.Subject},
-	})
+	d, err := ruleset.Evaluate(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -216,13 +218,13 @@ func (e *Engine) decide(ctx context.Context, c store.Claim, ruleset *rules.Rules
 	}
 	row := store.Decision{Seq: ev.Seq, Ruleset: d.Ruleset, At: now, ReceivedAt: ev.ReceivedAt, Trace: trace, Runs: e.runs(d)}
 	row.Timers, row.Cancels = timerRows(d)
-	parked := e.parkLate(ev, now, row.Runs)
+	parked := e.park(ev, now, row.Runs, before)
 	if err := e.o.Store.SaveDecision(ctx, c, row, last); err != nil {
 		return err
 	}
 	e.report(ctx, ev, d, row.Runs)
 	if parked > 0 {
-		e.log.WarnContext(ctx, "actions parked: their event was recovered too late for customers to hear of it", "event", ev.Seq,
+		e.log.WarnContext(ctx, "actions parked: customers would hear of their event too late, or perhaps again", "event", ev.Seq,
 			"topic", ev.Topic, "subject", ev.Subject, "happened", ev.CreatedAt, "actions", parked)
 	}
 	return nil

@@ -59,7 +59,7 @@ func TestI11_what_customers_do_not_hear_of(t *testing.T) {
 		"a timer of a missed event that is due": {timer(missed(0, 0).ID, time.Minute), ""},
 	} {
 		runs := plan()
-		n := e.parkLate(c.ev, now, runs)
+		n := e.park(c.ev, now, runs, nil)
 		var words []string
 		left := n
 		for _, r := range runs {

@@ -33,12 +33,19 @@ func (e *Engine) ownWork(ctx context.Context, actingAs string, ev event.Event) (
 	case "conversation_part.tag.created":
 		return e.ownTag(ctx, ev)
 	}
-	kind, _, _ := strings.Cut(ev.Subject, "/")
-	touchable := kind == event.KindContact || kind == event.KindCompany || kind == event.KindTicket
-	if !touchable || writtenByCustomer(ev) {
+	if !touchable(ev) {
 		return false, "", nil
 	}
 	return e.ownTouch(ctx, ev)
+}
+
+// touchable tells whether only the time tells if a call of ours changed what the event is about.
+func touchable(ev event.Event) bool {
+	switch kind, _, _ := strings.Cut(ev.Subject, "/"); kind {
+	case event.KindContact, event.KindCompany, event.KindTicket:
+		return !writtenByCustomer(ev)
+	}
+	return false
 }
 
 // callUnderWay puts the event off until a call of ours has its answer, which will tell whether
