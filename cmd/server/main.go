@@ -65,6 +65,7 @@ type cli struct {
 	API       apiCmd       `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
 	Backup    backupCmd    `cmd:"" help:"Copy the database while the service runs."`
 	Migrate   migrateCmd   `cmd:"" help:"Copy all state from SQLite to PostgreSQL, or back."`
+	Replay    replayCmd    `cmd:"" help:"Have the rules asked again about stored events."`
 	Retry     retryCmd     `cmd:"" help:"Retry dead letters, or settle actions in doubt."`
 	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"switchboard/internal/console"
+	"switchboard/internal/engine"
 	"switchboard/internal/operations"
 	"switchboard/internal/store"
 )
@@ -12,6 +13,7 @@ import (
 func (a *App) operations() map[string]console.Operation {
 	return map[string]console.Operation{
 		"backup": operations.On(a.store, operations.MakeBackup),
+		"replay": operations.On(a.store, a.replay),
 		"retry":  operations.On(a.store, a.retry),
 	}
 }
@@ -24,6 +26,34 @@ func (a *App) retry(ctx context.Context, s *store.Store, r operations.RetryReque
 	}
 	if !r.DryRun && err == nil {
 		a.log.InfoContext(ctx, "actions were retried by hand", "actions", len(answer.Actions), "parked", r.Parked)
+	}
+	return answer, err
+}
+
+// replay has the rules asked again, and the engines look at once.
+func (a *App) replay(ctx context.Context, s *store.Store, r operations.ReplayRequest) (operations.ReplayAnswer, error) {
+	replayer := operations.Replayer{
+		Engine: func(id string) *engine.Engine {
+			if w := a.workspaceOf(id); w != nil {
+				return w.engine
+			}
+			return nil
+		},
+		Workspace: func(name string) (string, bool) {
+			for _, w := range a.workspaces {
+				if name != "" && (name == w.o.Name || name == w.o.ID || name == w.workspaceID()) {
+					return w.workspaceID(), w.workspaceID() != ""
+				}
+			}
+			return name, name == ""
+		},
+	}
+	answer, err := replayer.Replay(ctx, s, r)
+	for _, w := range a.workspaces {
+		w.engine.Nudge()
+	}
+	if r.Run && err == nil {
+		a.log.InfoContext(ctx, "events were replayed by hand", "events", answer.Count(operations.ReplayStored), "rules", r.Rules, "force", r.Force)
 	}
 	return answer, err
 }

@@ -1,0 +1,256 @@
+package operations
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"switchboard/internal/diag"
+	"switchboard/internal/engine"
+	"switchboard/internal/event"
+	"switchboard/internal/rules"
+	"switchboard/internal/store"
+)
+
+// ReplayRequest says about which events rules are asked again, and which rules. What is left out does
+// not matter.
+type ReplayRequest struct {
+	Events    []string  `json:"events,omitempty"` // numbers of events, or ids of notifications
+	Topic     string    `json:"topic,omitempty"`
+	Subject   string    `json:"subject,omitempty"`
+	Workspace string    `json:"workspace,omitempty"` // its name or app id
+	Since     time.Time `json:"since,omitzero"`      // when the event happened
+	Until     time.Time `json:"until,omitzero"`
+	Rules     []string  `json:"rules,omitempty"`
+	Limit     int       `json:"limit"`
+	// Force lets Rules, which must be named then, run on events that they have acted on.
+	Force bool `json:"force,omitempty"`
+	// MaxAgeSeconds, if set, is how old an event may be for customers to hear of it.
+	MaxAgeSeconds float64 `json:"max_age_seconds,omitempty"`
+	// Run does it. Otherwise it is only told what would be done.
+	Run bool `json:"run,omitempty"`
+}
+
+// MostReplayed is how many events one request may be about.
+const MostReplayed = 10_000
+
+// ReplayAnswer are the events that were meant, in the order of their arrival.
+type ReplayAnswer struct {
+	Events []Replayed `json:"events"`
+	// More says that there are more of them than the limit.
+	More bool `json:"more,omitempty"`
+	Run  bool `json:"run,omitempty"`
+}
+
+// Count is how many of the events have that outcome.
+func (a ReplayAnswer) Count(o ReplayOutcome) (n int) {
+	for _, ev := range a.Events {
+		if ev.Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// Replayed is one of the events.
+type Replayed struct {
+	Seq      int64     `json:"event"`
+	ID       string    `json:"notification"`
+	Topic    string    `json:"topic"`
+	Subject  string    `json:"subject"`
+	Happened time.Time `json:"happened_at"`
+	// Outcome is what became of it.
+	Outcome ReplayOutcome `json:"outcome"`
+	// Replay is the id of the new event, if it is replayed.
+	Replay string `json:"replay,omitempty"`
+	// Problem says why it cannot be replayed.
+	Problem string `json:"problem,omitempty"`
+	// Rules are those that listen to its topic, and what they would do by the facts that were read
+	// when it came. Intercom is asked again when the replay is decided.
+	Rules []ReplayedRule `json:"rules,omitempty"`
+}
+
+// ReplayOutcome is what became of an event that was to be replayed.
+type ReplayOutcome string
+
+// The outcomes. In place of ReplayPlanned and ReplayMaybe there is ReplayStored when it is done.
+const (
+	ReplayPlanned ReplayOutcome = "would run"     // at least one rule would run
+	ReplayMaybe   ReplayOutcome = "may run"       // that depends on what Intercom says then
+	ReplayNothing ReplayOutcome = "nothing to do" // its rules have acted on it, or are not asked, or do not match
+	ReplayFailed  ReplayOutcome = "not possible"  // Problem says why
+	ReplayStored  ReplayOutcome = "replayed"      // the rules are asked as soon as its subject's turn comes
+)
+
+// ReplayedRule is what one rule would do.
+type ReplayedRule struct {
+	Rule    string        `json:"rule"`
+	Verdict rules.Verdict `json:"verdict"`
+	HeldBy  string        `json:"held_by,omitempty"`
+	Reason  string        `json:"reason,omitempty"`
+	// Unknown says that it needs a fact that was not read when the event came.
+	Unknown bool           `json:"unknown,omitempty"`
+	Actions []ReplayedDeed `json:"actions,omitempty"`
+}
+
+// ReplayedDeed is one action that a rule would plan.
+type ReplayedDeed struct {
+	Action string `json:"action"`
+	// Parked says why it would be left to a person.
+	Parked string `json:"parked,omitempty"`
+}
+
+// Replayer has rules asked again.
+type Replayer struct {
+	// Engine gives the engine of a workspace, by its app id; nil when none serves it.
+	Engine func(workspace string) *engine.Engine
+	// Workspace gives the app id of a workspace, by its name or that id; ok is false when nobody knows
+	// it. Without a name it is empty: all of them.
+	Workspace func(name string) (id string, ok bool)
+}
+
+// Replay tells what replaying would do, and does it if that is asked for.
+func (p Replayer) Replay(ctx context.Context, s *store.Store, r ReplayRequest) (ReplayAnswer, error) {
+	which, err := p.which(r)
+	if err != nil {
+		return ReplayAnswer{}, err
+	}
+	if err := s.File(ctx); err != nil { // replays that nobody has claimed yet count
+		return ReplayAnswer{}, err
+	}
+	found, err := s.FindDecided(ctx, which)
+	if err != nil {
+		return ReplayAnswer{}, err
+	}
+	if err := allFound(r.Events, found); err != nil {
+		return ReplayAnswer{}, err
+	}
+	answer := ReplayAnswer{Events: []Replayed{}, Run: r.Run, More: len(found) > r.Limit}
+	rehearsals := map[string]*engine.Rehearsal{}
+	for _, ev := range found[:min(len(found), r.Limit)] {
+		rehearsal := rehearsals[ev.Workspace]
+		if rehearsal == nil {
+			e := p.Engine(ev.Workspace)
+			if e == nil {
+				return answer, refuse("nobody serves the workspace %s of event %d", ev.Workspace, ev.Seq)
+			}
+			rehearsal = e.Rehearse()
+			rehearsals[ev.Workspace] = rehearsal
+			if err := known(r.Rules, rehearsal.Ruleset()); err != nil {
+				return answer, err
+			}
+		}
+		one, err := replay(ctx, s, rehearsal, ev, r)
+		if err != nil {
+			return answer, err
+		}
+		answer.Events = append(answer.Events, one)
+	}
+	return answer, nil
+}
+
+// which are the events that a request is about.
+func (p Replayer) which(r ReplayRequest) (store.Decided, error) {
+	d := store.Decided{Topic: r.Topic, Subject: r.Subject, Since: r.Since, Until: r.Until, Limit: r.Limit + 1}
+	switch {
+	case r.Limit < 1 || r.Limit > MostReplayed:
+		return d, refuse("limit %d: from 1 to %d events are replayed at once", r.Limit, MostReplayed)
+	case len(r.Events) > r.Limit:
+		return d, refuse("%d events are more than the limit of %d", len(r.Events), r.Limit)
+	case r.Force && len(r.Rules) == 0:
+		return d, refuse("force is for rules that are named: say which rules are to run again")
+	case r.MaxAgeSeconds < 0:
+		return d, refuse("the maximum age is negative")
+	}
+	id, ok := p.Workspace(r.Workspace)
+	if !ok {
+		return d, refuse("there is no workspace %q", r.Workspace)
+	}
+	d.Workspace = id
+	for _, name := range r.Events {
+		if seq, err := strconv.ParseInt(name, 10, 64); err == nil {
+			d.Seqs = append(d.Seqs, seq)
+		} else {
+			d.IDs = append(d.IDs, name)
+		}
+	}
+	return d, nil
+}
+
+// allFound refuses names of events of which there are none.
+func allFound(names []string, found []event.Event) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(found, func(ev event.Event) bool { return ev.ID == name || strconv.FormatInt(ev.Seq, 10) == name }) {
+			return refuse("event %s is not stored, not decided yet, no notification, or not among those that are meant; nothing was done", name)
+		}
+	}
+	return nil
+}
+
+// known refuses names of rules of which there are none.
+func known(names []string, rs *rules.Ruleset) error {
+	var all []string
+	for _, r := range rs.Rules() {
+		all = append(all, r.Name)
+	}
+	for _, name := range names {
+		if slices.Contains(all, name) {
+			continue
+		}
+		if closest, ok := diag.Closest(name, all); ok {
+			return refuse("there is no rule %q, did you mean %q?", name, closest)
+		}
+		return refuse("there is no rule %q", name)
+	}
+	return nil
+}
+
+// replay tells what one replay would do, and does it if that is asked for.
+func replay(ctx context.Context, s *store.Store, rehearsal *engine.Rehearsal, ev event.Event, r ReplayRequest) (Replayed, error) {
+	one := Replayed{Seq: ev.Seq, ID: ev.ID, Topic: ev.Topic, Subject: ev.Subject, Happened: ev.CreatedAt}
+	would, err := rehearsal.Replay(ctx, ev, event.Replay{Rules: r.Rules, Force: r.Force, MaxAgeSeconds: r.MaxAgeSeconds})
+	switch {
+	case errors.Is(err, engine.ErrCannotReplay):
+		one.Outcome, one.Problem = ReplayFailed, err.Error()
+		return one, nil
+	case err != nil:
+		return one, err
+	}
+	one.tell(would)
+	if !r.Run || one.Outcome == ReplayNothing {
+		return one, nil
+	}
+	stored, err := s.Put(ctx, would.Event)
+	switch {
+	case err != nil:
+		return one, err
+	case !stored:
+		one.Outcome, one.Problem = ReplayFailed, "somebody else replays it at this moment"
+	default:
+		one.Outcome, one.Replay = ReplayStored, would.Event.ID
+	}
+	return one, nil
+}
+
+// tell fills in what the rules would do.
+func (one *Replayed) tell(would engine.Rehearsed) {
+	one.Outcome = ReplayNothing
+	for _, o := range would.Decision.Rules {
+		rule := ReplayedRule{Rule: o.Rule, Verdict: o.Verdict, HeldBy: o.HeldBy, Reason: o.Reason}
+		for i, a := range o.Actions {
+			rule.Actions = append(rule.Actions, ReplayedDeed{Action: a.Summary, Parked: would.Parked(o.Rule, i)})
+		}
+		switch {
+		case o.Verdict == rules.Ran:
+			one.Outcome = ReplayPlanned
+		case o.Verdict == rules.Failed && would.Decision.Unrecorded():
+			rule.Unknown = true
+			if one.Outcome == ReplayNothing {
+				one.Outcome = ReplayMaybe
+			}
+		}
+		one.Rules = append(one.Rules, rule)
+	}
+}
