@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,7 +19,6 @@ import (
 	"switchboard/internal/intercom"
 	"switchboard/internal/recovery"
 	"switchboard/internal/rules"
-	"switchboard/internal/store"
 )
 
 type backfillCmd struct {
@@ -31,12 +28,11 @@ type backfillCmd struct {
 
 	Workspace string `help:"Name of the workspace, if the service serves several." placeholder:"NAME"`
 
-	Admin     string        `help:"Address of the running service's console." default:"http://127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_URL" placeholder:"URL"`
-	Database  string        `help:"Where state is kept, if no service runs." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
 	Rules     []string      `help:"Rule files or folders, if no service runs." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
 	Retention time.Duration `help:"How long the service keeps events, if no service runs." default:"720h" env:"SWITCHBOARD_RETENTION"`
 	Format    string        `help:"Report as text or json." enum:"text,json" default:"text"`
 
+	stateOf
 	apiAddress
 }
 
@@ -70,9 +66,11 @@ func (c *backfillCmd) Run(ctx context.Context, io streams) error {
 	if c.MaxAge > 0 {
 		body.MaxAge = c.MaxAge.String()
 	}
-	report, err := c.ask(ctx, body, io.err)
-	if refused(err) {
-		_, _ = fmt.Fprintf(io.err, "No service answers at %s, so this command does it by itself.\n", c.Admin)
+	var report *recovery.Report
+	if c.Admin != "" {
+		report, err = c.ask(ctx, body, io.err)
+	}
+	if c.Admin == "" || nobodyListens(err) {
 		report, err = c.alone(ctx, recovery.Request{Since: since, DryRun: c.DryRun, MaxAge: c.MaxAge}, io.err)
 	}
 	if report != nil && !errors.Is(err, recovery.ErrRefused) {
@@ -109,49 +107,21 @@ func sinceOf(text string, now time.Time) (time.Time, error) {
 	return at.UTC(), nil
 }
 
-// refused tells whether nobody listens at an address.
-func refused(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
-}
-
 // ask lets the running service do it and follows the progress.
 func (c *backfillCmd) ask(ctx context.Context, body recovery.BackfillBody, progress io.Writer) (*recovery.Report, error) {
-	address, err := url.JoinPath(c.Admin, "/api/v1/backfill")
-	if err != nil || !strings.HasPrefix(address, "http") {
-		return nil, usageError{fmt.Errorf("--admin %q: write an address such as http://127.0.0.1:9090", c.Admin)}
-	}
+	query := url.Values{}
 	if c.Workspace != "" {
-		address += "?workspace=" + url.QueryEscape(c.Workspace)
+		query.Set("workspace", c.Workspace)
 	}
-	text, err := json.Marshal(body)
+	resp, err := c.post(ctx, "backfill", query, body)
 	if err != nil {
 		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	token, err := secret("SWITCHBOARD_ADMIN_TOKEN")
-	if err != nil {
-		return nil, usageError{err}
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the service: %w", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read from
-	switch resp.StatusCode {
-	case http.StatusOK, http.StatusBadRequest:
-		return follow(resp.Body, progress)
-	case http.StatusUnauthorized:
-		return nil, usageError{errors.New("the service wants SWITCHBOARD_ADMIN_TOKEN, and another than this")}
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusBadRequest {
+		return nil, c.refusal(resp)
 	}
-	return nil, fmt.Errorf("ask the service at %s: it answers %s; is that a switchboard, and not an older one?", c.Admin, resp.Status)
+	return follow(resp.Body, progress)
 }
 
 // follow reads the answer of the service, line by line.
@@ -195,14 +165,14 @@ func (c *backfillCmd) alone(ctx context.Context, q recovery.Request, progress io
 		return nil, &app.RulesError{Problems: problems}
 	}
 	log := slog.New(slog.NewTextHandler(progress, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := store.Open(ctx, c.Database, store.Options{Logger: log})
-	if errors.Is(err, store.ErrInUse) {
-		return nil, fmt.Errorf("%w by a service, and none answers at %s: say with --admin where its console is", err, c.Admin)
-	}
+	s, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()                     //nolint:errcheck // everything is committed
+	defer s.Close() //nolint:errcheck // everything is committed
+	if c.Admin != "" {
+		_, _ = fmt.Fprintf(progress, "no service answers at %s: working on %s\n", c.Admin, s.Path())
+	}
 	if err := s.File(ctx); err != nil { // what nobody has claimed yet is not missing
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"switchboard/internal/recovery"
 	"switchboard/internal/simulator"
+	"switchboard/internal/store"
 )
 
 // backfilled runs the command in this process.
@@ -85,11 +86,21 @@ func TestI11_backfill_without_a_service(t *testing.T) {
 	ids := missedConversations(t, sim, 10*time.Minute, 5)
 	args := []string{"--since", "1h", "--admin", "http://" + freeAddr(t), "--database", "sqlite:" + database, "--rules", rules, "--base-url", api}
 
+	if code, _, errs := backfilled(t, append(args, "--dry-run")...); code != exitFailed || !strings.Contains(errs, "there is no database") {
+		t.Errorf("no database: exit code %d, %s", code, errs)
+	}
+	s, err := store.Open(t.Context(), "sqlite:"+database, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	code, out, errs := backfilled(t, append(args, "--dry-run")...)
 	if code != exitOK || strings.Count(out, "conversation.user.created  conversation") != 5 || !strings.Contains(out, "would be recovered") {
 		t.Fatalf("dry run: exit code %d\n%s%s", code, out, errs)
 	}
-	if !strings.Contains(errs, "does it by itself") {
+	if !strings.Contains(errs, "no service answers at") {
 		t.Error("it does not say that no service answers: ", errs)
 	}
 	for _, want := range []int{5, 0} { // the second time there is nothing new

@@ -33,7 +33,7 @@ func operate[Request, Answer any](
 ) (answer Answer, err error) {
 	if at.Admin != "" {
 		err := at.ask(ctx, name, request, &answer)
-		if !errors.Is(err, syscall.ECONNREFUSED) {
+		if !nobodyListens(err) {
 			return answer, told(err, io)
 		}
 	}
@@ -87,23 +87,41 @@ func databaseExists(url string) error {
 	return nil
 }
 
-// ask sends a request to the running service.
+// ask has the running service do the operation of that name.
 func (at stateOf) ask(ctx context.Context, name string, request, answer any) error {
+	resp, err := at.post(ctx, name, nil, request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return at.refusal(resp)
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, mostAnswer)).Decode(answer); err != nil {
+		return fmt.Errorf("the service at %s gave an answer that this program does not understand: %w", at.Admin, err)
+	}
+	return nil
+}
+
+// post sends a request to the running service. nobodyListens tells of an error whether there is one.
+func (at stateOf) post(ctx context.Context, name string, query url.Values, request any) (*http.Response, error) {
 	base, err := url.Parse(at.Admin)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return usageError{fmt.Errorf("--admin %q: write an address such as http://127.0.0.1:9090", at.Admin)}
+		return nil, usageError{fmt.Errorf("--admin %q: write an address such as http://127.0.0.1:9090", at.Admin)}
 	}
 	token, err := secret("SWITCHBOARD_ADMIN_TOKEN")
 	if err != nil {
-		return usageError{err}
+		return nil, usageError{err}
 	}
 	body, err := json.Marshal(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath("api", "v1", name).String(), bytes.NewReader(body))
+	address := base.JoinPath("api", "v1", name)
+	address.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
@@ -111,11 +129,14 @@ func (at stateOf) ask(ctx context.Context, name string, request, answer any) err
 	}
 	resp, err := askClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the service: %w", err)
+		return nil, fmt.Errorf("ask the service: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	return readAnswer(resp, at.Admin, answer)
+	return resp, nil
 }
+
+// nobodyListens tells whether there is no service at the address. After a timeout there may be one at
+// work.
+func nobodyListens(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // askClient asks the service itself and nobody that it points to: the token is for the service alone. How
 // long an operation takes depends on the size of the state.
@@ -127,31 +148,22 @@ var askClient = &http.Client{
 // mostAnswer is how many bytes the answer to an operation may have.
 const mostAnswer = 256 << 20
 
-func readAnswer(resp *http.Response, admin string, answer any) error {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
-	if err != nil {
-		return fmt.Errorf("read the answer of the service: %w", err)
-	}
+// refusal is why the service did not do what it was asked for.
+func (at stateOf) refusal(resp *http.Response) error {
 	var problem struct {
 		Error string `json:"error"`
 	}
-	if resp.StatusCode != http.StatusOK {
-		_ = json.Unmarshal(body, &problem) // what is no JSON has no words for us
-	}
+	// What is no JSON has no words for us.
+	_ = json.NewDecoder(io.LimitReader(resp.Body, mostAnswer)).Decode(&problem)
 	switch {
-	case resp.StatusCode == http.StatusOK:
-		if err := json.Unmarshal(body, answer); err != nil {
-			return fmt.Errorf("the service at %s gave an answer that this program does not understand: %w", admin, err)
-		}
-		return nil
 	case resp.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("the service at %s wants the admin token: set SWITCHBOARD_ADMIN_TOKEN as for serve", admin)
+		return fmt.Errorf("the service at %s wants the admin token: set SWITCHBOARD_ADMIN_TOKEN as for serve", at.Admin)
 	case resp.StatusCode == http.StatusUnprocessableEntity && problem.Error != "":
 		return &operations.Refused{Err: errors.New(problem.Error)}
 	case problem.Error != "":
-		return fmt.Errorf("the service at %s: %s", admin, problem.Error)
+		return fmt.Errorf("the service at %s: %s", at.Admin, problem.Error)
 	case resp.StatusCode == http.StatusInternalServerError:
-		return fmt.Errorf("the service at %s could not do it: its log says why", admin)
+		return fmt.Errorf("the service at %s could not do it: its log says why", at.Admin)
 	}
-	return fmt.Errorf("what answers at %s (%s) is no switchboard that takes operations: name the console with --admin", admin, resp.Status)
+	return fmt.Errorf("what answers at %s (%s) is no switchboard that takes operations: name the console with --admin", at.Admin, resp.Status)
 }
