@@ -25,6 +25,7 @@ type replayCmd struct {
 	Subject   string        `help:"Events about this, such as conversation/123."`
 	Since     when          `help:"Events that happened at this time or later: 2006-01-02, 2006-01-02T15:04:05Z, or 2h for two hours ago."`
 	Until     when          `help:"Events that happened before this time."`
+	After     int64         `help:"Events that arrived after the one with this number." placeholder:"EVENT"`
 	Limit     int           `help:"At the most so many, the oldest first." default:"1000"`
 	Workspace string        `help:"Name or app id of a workspace, if the service serves several." placeholder:"NAME"`
 	MaxAge    time.Duration `help:"How old an event may be for customers to hear of it; what they would read of older ones is parked. Default: as the service has it, or 2h."`
@@ -64,7 +65,7 @@ func (c *replayCmd) Run(ctx context.Context, io streams) error {
 		return usageError{err}
 	}
 	answer, err := operate(ctx, io, c.stateOf, "replay", operations.ReplayRequest{
-		Events: c.Events, Topic: c.Topic, Subject: c.Subject, Workspace: c.Workspace, Since: c.Since.Time, Until: c.Until.Time,
+		Events: c.Events, Topic: c.Topic, Subject: c.Subject, Workspace: c.Workspace, Since: c.Since.Time, Until: c.Until.Time, After: c.After,
 		Rules: c.Rule, Limit: c.Limit, Force: c.Force, MaxAgeSeconds: c.MaxAge.Seconds(), Run: c.Do,
 	}, c.alone)
 	if err != nil {
@@ -83,8 +84,8 @@ func (c *replayCmd) Run(ctx context.Context, io streams) error {
 
 func (c *replayCmd) validate() error {
 	switch {
-	case len(c.Events) == 0 && c.Topic == "" && c.Subject == "" && c.Since.IsZero() && c.Until.IsZero():
-		return errors.New("say which events: numbers or ids, --topic, --subject, --since or --until")
+	case len(c.Events) == 0 && c.Topic == "" && c.Subject == "" && c.Since.IsZero() && c.Until.IsZero() && c.After == 0:
+		return errors.New("say which events: numbers or ids, --topic, --subject, --since, --until or --after")
 	case c.Limit < 1 || c.Limit > operations.MostReplayed:
 		return fmt.Errorf("--limit %d: from 1 to %d events are replayed at once", c.Limit, operations.MostReplayed)
 	case c.Force && len(c.Rule) == 0:
@@ -120,7 +121,7 @@ func printReplay(out io.Writer, answer operations.ReplayAnswer) error {
 		}
 		for _, r := range ev.Rules {
 			if r.Unknown {
-				line(r.Rule, "depends on what Intercom says then: "+r.Reason)
+				line(r.Rule, "may run: "+r.Reason)
 			}
 			if r.Verdict != rules.Ran {
 				continue
@@ -154,10 +155,10 @@ func (c *replayCmd) judge(out io.Writer, answer operations.ReplayAnswer) error {
 		_, _ = fmt.Fprintf(out, "%s left out, nothing to do:%s\n", plural(nothing, "event"), reasons(answer))
 	}
 	if answer.More {
-		_, _ = fmt.Fprintf(out, "there are more than %d events: go on with --since %s\n", c.Limit, answer.Events[len(answer.Events)-1].Happened.UTC().Format(time.RFC3339))
+		_, _ = fmt.Fprintf(out, "there are more than %d events: go on with --after %d\n", c.Limit, answer.Events[len(answer.Events)-1].Seq)
 	}
 	if len(answer.Events) == 0 {
-		_, _ = fmt.Fprintln(out, "no stored event is meant: events are kept for --retention, and those that wait to be decided are left alone")
+		_, _ = fmt.Fprintln(out, "no stored event is meant that concerns the rules; events are kept for --retention, and those that wait to be decided are left alone")
 	}
 	if failed > 0 {
 		return exitError(exitProblems)

@@ -152,8 +152,8 @@ func (e *Engine) Rehearse() *Rehearsal {
 	return &Rehearsal{engine: e, ruleset: e.o.Rules(), counted: map[memoryKey]rules.Memory{}}
 }
 
-// Ruleset is what is asked.
-func (r *Rehearsal) Ruleset() *rules.Ruleset { return r.ruleset }
+// Ruleset is the ruleset in use.
+func (e *Engine) Ruleset() *rules.Ruleset { return e.o.Rules() }
 
 // Rehearsed is what a replay of an event would do, as far as what was read from Intercom when it came
 // tells.

@@ -23,6 +23,7 @@ type ReplayRequest struct {
 	Workspace string    `json:"workspace,omitempty"` // its name or app id
 	Since     time.Time `json:"since,omitzero"`      // when the event happened
 	Until     time.Time `json:"until,omitzero"`
+	After     int64     `json:"after,omitempty"` // events that arrived after this one
 	Rules     []string  `json:"rules,omitempty"`
 	Limit     int       `json:"limit"`
 	// Force lets Rules, which must be named then, run on events that they have acted on.
@@ -36,7 +37,8 @@ type ReplayRequest struct {
 // MostReplayed is how many events one request may be about.
 const MostReplayed = 10_000
 
-// ReplayAnswer are the events that were meant, in the order of their arrival.
+// ReplayAnswer are the events that were meant, in the order of their arrival. Events to which none of
+// the rules listens are among them only if they were named.
 type ReplayAnswer struct {
 	Events []Replayed `json:"events"`
 	// More says that there are more of them than the limit.
@@ -120,29 +122,17 @@ func (p Replayer) Replay(ctx context.Context, s *store.Store, r ReplayRequest) (
 	if err := s.File(ctx); err != nil { // replays that nobody has claimed yet count
 		return ReplayAnswer{}, err
 	}
-	found, err := s.FindDecided(ctx, which)
+	found, err := p.find(ctx, s, which, r)
 	if err != nil {
-		return ReplayAnswer{}, err
-	}
-	if err := allFound(r.Events, found); err != nil {
 		return ReplayAnswer{}, err
 	}
 	answer := ReplayAnswer{Events: []Replayed{}, Run: r.Run, More: len(found) > r.Limit}
 	rehearsals := map[string]*engine.Rehearsal{}
 	for _, ev := range found[:min(len(found), r.Limit)] {
-		rehearsal := rehearsals[ev.Workspace]
-		if rehearsal == nil {
-			e := p.Engine(ev.Workspace)
-			if e == nil {
-				return answer, refuse("nobody serves the workspace %s of event %d", ev.Workspace, ev.Seq)
-			}
-			rehearsal = e.Rehearse()
-			rehearsals[ev.Workspace] = rehearsal
-			if err := known(r.Rules, rehearsal.Ruleset()); err != nil {
-				return answer, err
-			}
+		if rehearsals[ev.Workspace] == nil {
+			rehearsals[ev.Workspace] = p.Engine(ev.Workspace).Rehearse()
 		}
-		one, err := replay(ctx, s, rehearsal, ev, r)
+		one, err := replay(ctx, s, rehearsals[ev.Workspace], ev, r)
 		if err != nil {
 			return answer, err
 		}
@@ -151,9 +141,39 @@ func (p Replayer) Replay(ctx context.Context, s *store.Store, r ReplayRequest) (
 	return answer, nil
 }
 
+// find reads the events that are meant and that concern the rules, up to one more than the limit.
+func (p Replayer) find(ctx context.Context, s *store.Store, which store.Decided, r ReplayRequest) (meant []event.Event, err error) {
+	for {
+		found, err := s.FindDecided(ctx, which)
+		if err != nil {
+			return nil, err
+		}
+		if err := allFound(r.Events, found); err != nil {
+			return nil, err
+		}
+		for _, ev := range found {
+			e := p.Engine(ev.Workspace)
+			if e == nil {
+				return nil, refuse("nobody serves the workspace %s of event %d", ev.Workspace, ev.Seq)
+			}
+			ruleset := e.Ruleset()
+			if err := known(r.Rules, ruleset); err != nil {
+				return nil, err
+			}
+			if len(r.Events) > 0 || ruleset.Listens(ev.Topic, r.Rules) {
+				meant = append(meant, ev)
+			}
+		}
+		if len(meant) > r.Limit || len(found) < which.Limit {
+			return meant, nil
+		}
+		which.After = found[len(found)-1].Seq
+	}
+}
+
 // which are the events that a request is about.
 func (p Replayer) which(r ReplayRequest) (store.Decided, error) {
-	d := store.Decided{Topic: r.Topic, Subject: r.Subject, Since: r.Since, Until: r.Until, Limit: r.Limit + 1}
+	d := store.Decided{Topic: r.Topic, Subject: r.Subject, Since: r.Since, Until: r.Until, After: r.After, Limit: r.Limit + 1}
 	switch {
 	case r.Limit < 1 || r.Limit > MostReplayed:
 		return d, refuse("limit %d: from 1 to %d events are replayed at once", r.Limit, MostReplayed)

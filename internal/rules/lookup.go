@@ -115,7 +115,7 @@ func (d *Decision) Unrecorded() bool {
 type recorded struct{ d *Decision }
 
 // ErrNotRecorded says that a question was not asked for a decision. An UnavailableError holds it.
-var ErrNotRecorded = errors.New("it was not recorded")
+var ErrNotRecorded = errors.New("it was not read when the event came")
 
 func (r recorded) Look(_ context.Context, q Question) (json.RawMessage, error) {
 	if reason, ok := r.d.Unavailable[q.Key()]; ok {

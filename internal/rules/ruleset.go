@@ -112,6 +112,11 @@ func (rs *Ruleset) Wants(topic string) bool {
 	return len(l.run)+len(l.cancel) > 0
 }
 
+// Listens tells whether the topic triggers one of these rules, or any rule if none is named.
+func (rs *Ruleset) Listens(topic string, names []string) bool {
+	return slices.ContainsFunc(rs.rulesFor(topic).run, func(r *rule) bool { return len(names) == 0 || slices.Contains(names, r.name) })
+}
+
 // Has tells whether there is a rule of that name.
 func (rs *Ruleset) Has(rule string) bool { return rs.named(rule) != nil }
 

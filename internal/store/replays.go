@@ -15,6 +15,7 @@ import (
 // Switchboard made itself, when a timer came due or an event was replayed, are not among them.
 type Decided struct {
 	Workspace    string
+	After        int64 // those that arrived after this one
 	Seqs         []int64
 	IDs          []string // of notifications
 	Topic        string
@@ -32,6 +33,9 @@ func (d Decided) where() (string, []any) {
 	also := func(condition string, value any) {
 		args = append(args, value)
 		where.WriteString(" AND " + condition + arg(len(args)))
+	}
+	if d.After > 0 {
+		also("seq > ", d.After)
 	}
 	if d.Workspace != "" {
 		also("workspace = ", d.Workspace)

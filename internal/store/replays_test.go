@@ -73,6 +73,7 @@ func TestFindDecided(t *testing.T) {
 	}{
 		"all":         {store.Decided{Limit: 10}, []string{"n0", "n1", "n2", "n3"}},
 		"few":         {store.Decided{Limit: 2}, []string{"n0", "n1"}},
+		"those after": {store.Decided{After: all[1].Seq, Limit: 10}, []string{"n2", "n3"}},
 		"a topic":     {store.Decided{Topic: "conversation.admin.replied", Limit: 10}, []string{"n3"}},
 		"a subject":   {store.Decided{Subject: "conversation/1", Limit: 10}, []string{"n1", "n3"}},
 		"a time":      {store.Decided{Since: start.Add(time.Hour), Until: start.Add(3 * time.Hour), Limit: 10}, []string{"n1", "n2"}},
