@@ -77,7 +77,7 @@ func TestEvaluate_what_was_not_recorded_is_unknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := outcome(t, d, "r"); o.Verdict != Failed || !strings.Contains(o.Reason, "not recorded") {
+	if o := outcome(t, d, "r"); o.Verdict != Failed || !strings.Contains(o.Reason, "not read when the event came") {
 		t.Errorf("%s: %s", o.Verdict, o.Reason)
 	}
 }
