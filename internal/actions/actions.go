@@ -137,6 +137,8 @@ type Call struct {
 	Admin string
 	// AttemptedAt is when the attempt in doubt was about to be sent; for ReadBack.
 	AttemptedAt time.Time
+	// AttemptedTheirs is the same moment on Intercom's clock; zero if that was not known then.
+	AttemptedTheirs time.Time
 	// Own tells whether another action of ours already owns this part; nil means none does.
 	Own func(partID string) bool
 	// Pick picks a teammate and records that before it returns; nil where nobody can be picked.

@@ -93,9 +93,12 @@ func (h history) find(env *Env, c Call, admin, body string, asNote bool) (Findin
 	return DidNotHappen, Result{}
 }
 
-// attemptedSince is the earliest time that what the attempt made can have on Intercom's clock:
-// ours wrote AttemptedAt.
+// attemptedSince is the earliest time that what the attempt made can have on Intercom's clock.
+// AttemptedAt is on ours: where theirs was not known, it is taken to have been as wrong then as it is now.
 func attemptedSince(env *Env, c Call) time.Time {
+	if !c.AttemptedTheirs.IsZero() {
+		return c.AttemptedTheirs.Add(-rounding)
+	}
 	return c.AttemptedAt.Add(env.Client.Skew() - rounding)
 }
 

@@ -160,6 +160,24 @@ func TestReadBack_I4_a_wrong_clock_here_hides_nothing(t *testing.T) {
 	}
 }
 
+// TestReadBack_I4_a_clock_here_that_was_wrong_then: where the attempt carries Intercom's time, ours is
+// not asked.
+func TestReadBack_I4_a_clock_here_that_was_wrong_then(t *testing.T) {
+	for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
+		theirs := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+		call := Call{Subject: "conversation/77", Params: json.RawMessage(hello), AttemptedAt: theirs.Add(ahead), AttemptedTheirs: theirs}
+		var p messageParams
+		_ = json.Unmarshal(call.Params, &p)
+		for after, want := range map[time.Duration]Finding{0: Happened, time.Second: Happened, -6 * time.Second: DidNotHappen} {
+			a := newAPI()
+			a.answers["GET /conversations/77"] = conversation(partOf("2", "comment", p.Body, "9", theirs.Add(after)))
+			if got, _, err := (reply{}).ReadBack(t.Context(), a.env(t), call); got != want || err != nil {
+				t.Errorf("%s ahead, made %s after the attempt: %v, %v; want %v", ahead, after, got, err, want)
+			}
+		}
+	}
+}
+
 func TestReadBack_I4_what_cannot_be_read_decides_nothing(t *testing.T) {
 	for status, class := range map[int]intercom.Class{404: intercom.Permanent, 401: intercom.Credential, 429: intercom.RateLimited, 503: intercom.Retry} {
 		a := newAPI()

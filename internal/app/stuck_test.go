@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,6 +148,50 @@ rules:
 			w.settle(10 * time.Minute)
 			if got := w.texts(id); len(got) != 2 {
 				t.Errorf("strike %d: parts made: %q; want exactly the two", strike, got)
+			}
+		})
+	}
+}
+
+// TestI4_a_clock_that_was_ahead_at_the_attempt: it is set right, and what was sent is read back when the
+// time has come that it showed then. What it made is found all the same.
+func TestI4_a_clock_that_was_ahead_at_the_attempt(t *testing.T) {
+	const rules = `
+version: 1
+rules:
+  - name: answer
+    when: conversation.user.created
+    then:
+      - reply: "Hello"
+`
+	for _, restart := range []bool{false, true} {
+		var ahead atomic.Int64
+		ahead.Store(int64(time.Hour))
+		inBubbleWith(t, rules, simulator.Options{NoEcho: true}, func(w *world) {
+			w.options.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		}, func(w *world) {
+			w.sim.FaultNext(simulator.Fault{Kind: simulator.ResetAfter, Endpoint: "POST /conversations/{id}/reply"})
+			id := must(t)(w.sim.CustomerStarts(w.customer(), "Hello"))
+			time.Sleep(time.Second)
+			if got := w.texts(id); len(got) != 1 {
+				t.Fatalf("parts made: %q; want the one whose answer was lost", got)
+			}
+			if restart {
+				w.stop()
+			}
+			ahead.Store(0)
+			time.Sleep(2 * time.Hour)
+			if restart {
+				w.listenAnew()
+				w.start()
+			}
+			w.settle(time.Hour)
+			if got := w.texts(id); len(got) != 1 {
+				t.Errorf("restart %t: parts made: %q; want exactly the one", restart, got)
+			}
+			st, err := w.app.Store().Stats(context.Background())
+			if err != nil || st.Parked != 0 {
+				t.Errorf("restart %t: Stats = %+v, %v; want nothing parked: it can be told", restart, st, err)
 			}
 		})
 	}

@@ -57,7 +57,7 @@ type Client struct {
 	metrics   *callMetrics
 	log       *slog.Logger
 	now       func() time.Time
-	skew      atomic.Int64 // nanoseconds; see Skew
+	clock     atomic.Pointer[reading]
 }
 
 // New makes a client. It makes no calls.
@@ -153,10 +153,32 @@ func baseURL(s string) (string, error) {
 // Now is the time on the clock that times of answers are compared with.
 func (c *Client) Now() time.Time { return c.now() }
 
+// reading is what an answer told of Intercom's clock.
+type reading struct {
+	skew   time.Duration
+	theirs time.Time // on Intercom's clock
+	at     time.Time // on this machine's, which counts on whatever it is set to
+}
+
 // Skew is how far Intercom's clock is ahead of Now, as of the last answer; negative when it
 // is behind. Differences that may as well come from rounding and travel are 0. Times in
 // answers are compared with ours only after adding it to ours.
-func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
+func (c *Client) Skew() time.Duration {
+	if r := c.clock.Load(); r != nil {
+		return r.skew
+	}
+	return 0
+}
+
+// TheirNow is the time on Intercom's clock, rounded down as Skew is, and the same whatever becomes
+// of ours. It is not known before the first answer.
+func (c *Client) TheirNow() (now time.Time, known bool) {
+	r := c.clock.Load()
+	if r == nil {
+		return time.Time{}, false
+	}
+	return r.theirs.Add(time.Since(r.at)), true
+}
 
 // noteSkew learns from an answer to a call that was sent at sent and came back at now. Date is
 // the second in which the answer was made, some time between the two. The difference is
@@ -169,5 +191,5 @@ func (c *Client) noteSkew(date, sent, now time.Time) {
 	if least <= time.Second && most >= -time.Second {
 		least = 0
 	}
-	c.skew.Store(int64(least))
+	c.clock.Store(&reading{skew: least, theirs: now.Add(least), at: time.Now()})
 }

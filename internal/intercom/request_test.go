@@ -382,11 +382,19 @@ func TestClient_Skew_is_the_difference_of_the_clocks(t *testing.T) {
 			api.clock = tt.clock
 			api.latency = func() (time.Duration, time.Duration) { return 100 * time.Millisecond, 100 * time.Millisecond }
 			c := api.client(t, NewMemoryBudget(BudgetOptions{}))
+			if now, known := c.TheirNow(); known {
+				t.Errorf("their time is %v before the first answer", now)
+			}
 			if _, err := c.Me(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if got := c.Skew(); got < tt.least || got > tt.most {
 				t.Errorf("clock %v ahead: skew = %v, want %v to %v", tt.clock, got, tt.least, tt.most)
+			}
+			time.Sleep(time.Hour)
+			now, known := c.TheirNow()
+			if off := now.Sub(time.Now().Add(tt.clock)); !known || off < -2*time.Second || off > time.Second {
+				t.Errorf("clock %v ahead: their time is %v off an hour later (known: %t)", tt.clock, off, known)
 			}
 		})
 	}

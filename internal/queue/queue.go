@@ -221,6 +221,9 @@ func line(kind string, state store.ActionState) store.Line {
 // or, when reading back found what an earlier one did, while Intercom may have worked on that.
 func (q *Queue) touched(a store.Action, out outcome, started, finished time.Time) (from, to time.Time) {
 	if out.found {
+		if !a.AttemptedTheirs.IsZero() {
+			return a.AttemptedTheirs, a.AttemptedTheirs.Add(q.o.Settle)
+		}
 		started, finished = a.AttemptedAt, a.AttemptedAt.Add(q.o.Settle)
 	}
 	skew := q.o.Env.Client.Skew()

@@ -59,7 +59,8 @@ func (t *try) begin(ctx context.Context, visible bool) error {
 	if err := t.queue.o.Store.Holds(t.claim); err != nil || !visible || t.attempted {
 		return err
 	}
-	if err := t.queue.o.Store.BeginAttempt(ctx, t.claim, t.action.ID, t.queue.now()); err != nil {
+	theirs, _ := t.queue.o.Env.Client.TheirNow()
+	if err := t.queue.o.Store.BeginAttempt(ctx, t.claim, t.action.ID, t.queue.now(), theirs); err != nil {
 		return err
 	}
 	t.attempted = true
@@ -110,7 +111,8 @@ var errUnclear = errors.New("reading back does not tell whether it happened")
 func (t *try) call() actions.Call {
 	a := t.action
 	return actions.Call{
-		Kind: a.Kind, Subject: a.Subject, Params: a.Params, Admin: a.Admin, AttemptedAt: a.AttemptedAt,
+		Kind: a.Kind, Subject: a.Subject, Params: a.Params, Admin: a.Admin,
+		AttemptedAt: a.AttemptedAt, AttemptedTheirs: a.AttemptedTheirs,
 		Own: func(part string) bool {
 			own, err := t.queue.o.Store.OwnPart(context.Background(), a.Workspace, part)
 			t.ownErr = cmp.Or(t.ownErr, err) // then nothing can be concluded from the finding

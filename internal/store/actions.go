@@ -37,25 +37,30 @@ type Action struct {
 	Attempts    int       // attempts that count against the limit
 	DueAt       time.Time // not before this
 	AttemptedAt time.Time // when the attempt that may be in doubt was about to be sent
-	PlannedAt   time.Time
-	ReceivedAt  time.Time // when its event came in
-	FinishedAt  time.Time
-	Error       string // of the last attempt that failed
-	Detail      string // what was done, for people
+	// AttemptedTheirs is the same on Intercom's clock; zero if that was not known.
+	AttemptedTheirs time.Time
+	PlannedAt       time.Time
+	ReceivedAt      time.Time // when its event came in
+	FinishedAt      time.Time
+	Error           string // of the last attempt that failed
+	Detail          string // what was done, for people
 }
 
 const actionColumns = `id, run, seq, workspace, subject, rule, kind, params, admin, state, attempts,
-	due_at, attempted_at, planned_at, received_at, finished_at, error, detail`
+	due_at, attempted_at, theirs_at, theirs_of, planned_at, received_at, finished_at, error, detail`
 
 func scanAction(rows *sql.Rows) (Action, error) {
 	var a Action
 	var params string
-	var due, attempted, planned, received, finished int64
+	var due, attempted, theirs, theirsOf, planned, received, finished int64
 	err := rows.Scan(&a.ID, &a.Run, &a.Seq, &a.Workspace, &a.Subject, &a.Rule, &a.Kind, &params, &a.Admin, &a.State,
-		&a.Attempts, &due, &attempted, &planned, &received, &finished, &a.Error, &a.Detail)
+		&a.Attempts, &due, &attempted, &theirs, &theirsOf, &planned, &received, &finished, &a.Error, &a.Detail)
 	a.Params = json.RawMessage(params)
 	a.DueAt, a.AttemptedAt, a.PlannedAt = fromMicros(due), fromMicros(attempted), fromMicros(planned)
 	a.ReceivedAt, a.FinishedAt = fromMicros(received), fromMicros(finished)
+	if theirsOf == attempted { // who knows nothing of theirs has not begun another attempt since
+		a.AttemptedTheirs = fromMicros(theirs)
+	}
 	return a, err
 }
 
@@ -100,12 +105,14 @@ func scanActions(rows *sql.Rows) (list []Action, err error) {
 }
 
 // BeginAttempt records that an action is about to be sent, before it is (I4). From here on
-// it is in doubt until FinishAttempt says how it ended.
-func (s *Store) BeginAttempt(ctx context.Context, c Claim, action int64, at time.Time) error {
+// it is in doubt until FinishAttempt says how it ended. theirs is the same moment on Intercom's
+// clock, which tells what the attempt made from what was there whatever becomes of ours; zero if
+// that is not known.
+func (s *Store) BeginAttempt(ctx context.Context, c Claim, action int64, at, theirs time.Time) error {
 	err := s.writer.do(ctx, func(t *tx) error {
 		return t.underClaim(c, `
-			UPDATE actions SET state = 'attempting', attempted_at = $6
-			WHERE id = $5 AND state IN ('planned', 'attempting') AND`, action, micros(at))
+			UPDATE actions SET state = 'attempting', attempted_at = $6, theirs_at = $7, theirs_of = $6
+			WHERE id = $5 AND state IN ('planned', 'attempting') AND`, action, micros(at), micros(theirs))
 	})
 	if err != nil {
 		return fmt.Errorf("record attempt: %w", err)

@@ -192,3 +192,11 @@ func Settle(s *Store) error {
 	}
 	return nil
 }
+
+// BeginAttemptAsBefore10 begins an attempt as a replica does that does not know the tenth version of the schema.
+func BeginAttemptAsBefore10(s *Store, action int64, at time.Time) {
+	must(s.writer.do(context.Background(), func(t *tx) error {
+		_, err := t.exec("UPDATE actions SET state = 'attempting', attempted_at = $1 WHERE id = $2", micros(at), action)
+		return err
+	}))
+}

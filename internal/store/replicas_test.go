@@ -201,7 +201,7 @@ func (w *workers) act(s *store.Store, c store.Claim, now time.Time) error {
 		if err != nil || !ok {
 			return err
 		}
-		if err := s.BeginAttempt(context.Background(), c, a.ID, now); err != nil {
+		if err := s.BeginAttempt(context.Background(), c, a.ID, now, time.Time{}); err != nil {
 			return err
 		}
 		w.mu.Lock()
@@ -235,7 +235,7 @@ func TestI4_a_replica_that_was_taken_for_dead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.BeginAttempt(t.Context(), held, first.ID, clock.Now()); err != nil {
+	if err := a.BeginAttempt(t.Context(), held, first.ID, clock.Now(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -253,7 +253,7 @@ func TestI4_a_replica_that_was_taken_for_dead(t *testing.T) {
 
 	for what, err := range map[string]error{
 		"renew":   a.Renew(t.Context(), held, clock.Now().Add(time.Hour)),
-		"attempt": a.BeginAttempt(t.Context(), held, first.ID, clock.Now()),
+		"attempt": a.BeginAttempt(t.Context(), held, first.ID, clock.Now(), time.Time{}),
 		"finish":  a.FinishAttempt(t.Context(), held, store.AttemptEnd{Action: first, State: store.StateDone}),
 	} {
 		if !errors.Is(err, store.ErrLost) {

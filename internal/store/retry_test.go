@@ -102,7 +102,7 @@ func TestI3_retry_leaves_the_busy_alone(t *testing.T) {
 	plan(t, s, claimFor(t, s, "c/1"), 1, true)
 	c := claimOne(t, s, store.LaneActions, time.Now())
 	retry(t, s, store.VerdictAgain, store.OutcomeBusy, dead...)
-	if err := s.BeginAttempt(t.Context(), c, 2, time.Now()); err != nil {
+	if err := s.BeginAttempt(t.Context(), c, 2, time.Now(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Release(t.Context(), c, time.Now().Add(time.Hour)); err != nil {

@@ -383,7 +383,7 @@ func TestClaims(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, err := range map[string]error{
-			"BeginAttempt":  s.BeginAttempt(t.Context(), late, a.ID, start),
+			"BeginAttempt":  s.BeginAttempt(t.Context(), late, a.ID, start, time.Time{}),
 			"FinishAttempt": s.FinishAttempt(t.Context(), late, store.AttemptEnd{Action: a, State: store.StateDone}),
 		} {
 			if !errors.Is(err, store.ErrLost) {
@@ -502,12 +502,21 @@ func TestActions(t *testing.T) {
 		s, c := ready(t, 1)
 		a, _, _ := s.NextAction(t.Context(), c)
 		at := start.Add(time.Second)
-		if err := s.BeginAttempt(t.Context(), c, a.ID, at); err != nil {
+		for _, theirs := range []time.Time{at.Add(-time.Hour), {}} {
+			if err := s.BeginAttempt(t.Context(), c, a.ID, at, theirs); err != nil {
+				t.Fatal(err)
+			}
+			a, _, _ = s.NextAction(t.Context(), c)
+			if a.State != store.StateAttempting || !a.AttemptedAt.Equal(at) || !a.AttemptedTheirs.Equal(theirs) {
+				t.Errorf("after BeginAttempt: %s at %s, at %s theirs", a.State, a.AttemptedAt, a.AttemptedTheirs)
+			}
+		}
+		if err := s.BeginAttempt(t.Context(), c, a.ID, at, at); err != nil {
 			t.Fatal(err)
 		}
-		a, _, _ = s.NextAction(t.Context(), c)
-		if a.State != store.StateAttempting || !a.AttemptedAt.Equal(at) {
-			t.Errorf("after BeginAttempt: %s at %s", a.State, a.AttemptedAt)
+		store.BeginAttemptAsBefore10(s, a.ID, at.Add(time.Minute))
+		if a, _, _ = s.NextAction(t.Context(), c); !a.AttemptedAt.Equal(at.Add(time.Minute)) || !a.AttemptedTheirs.IsZero() {
+			t.Errorf("attempted by an older replica at %s: at %s theirs, want unknown", a.AttemptedAt, a.AttemptedTheirs)
 		}
 	})
 
@@ -596,7 +605,7 @@ func TestInFlightAbout_I9(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.BeginAttempt(t.Context(), c, a.ID, start), s.Release(t.Context(), c, start.Add(time.Hour))); err != nil {
+	if err := errors.Join(s.BeginAttempt(t.Context(), c, a.ID, start, time.Time{}), s.Release(t.Context(), c, start.Add(time.Hour))); err != nil {
 		t.Fatal(err)
 	}
 	if !inFlight() {
