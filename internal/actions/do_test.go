@@ -83,6 +83,12 @@ func TestDo_I4_own_parts_are_told(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		older := now.Add(-time.Hour)
+		coded := func(id, kind, code string) part {
+			p := partOf(id, kind, "", "9", now)
+			p["app_package_code"] = code
+			return p
+		}
+		textOf := func(p part, body string) part { p["body"] = body; return p }
 		other := partOf("1", "comment", "<p>Hi</p>", "10", now) // somebody else, the same text
 		for _, tt := range []struct {
 			name, kind, params string
@@ -105,6 +111,15 @@ func TestDo_I4_own_parts_are_told(t *testing.T) {
 			{"open", "open", `{}`, []part{partOf("2", "open", "", "9", now)}, []string{"2"}},
 			{"snooze", "snooze", `{"until":4000000000}`, []part{partOf("2", "snoozed", "", "9", now)}, []string{"2"}},
 			{"no parts at all", "open", `{}`, nil, nil},
+			{"what an app did in the same second as a person", "assign", `{"team":"Finance"}`, []part{
+				coded("2", "assignment", ""), coded("3", "assignment", "ours"), coded("4", "assignment", ""),
+			}, []string{"3"}},
+			{"what a person opened in the same second", "reply", `{"body":"<p>Hi</p>"}`, []part{
+				coded("2", "open", "ours"), coded("3", "open", ""), textOf(coded("4", "comment", "ours"), "<p>Hi</p>"),
+			}, []string{"2", "4"}},
+			{"what another app did in the same second", "close", `{}`, []part{coded("2", "assignment", "theirs"), coded("3", "close", "ours")}, []string{"3"}},
+			{"along with it, without a code", "close", `{}`, []part{coded("2", "assignment", ""), coded("3", "close", "ours")}, []string{"2", "3"}},
+			{"no codes at all", "close", `{}`, []part{coded("2", "assignment", ""), coded("3", "close", "")}, []string{"2", "3"}},
 		} {
 			a := newAPI()
 			a.answers["POST /conversations/77/reply"] = conversation(tt.parts...)

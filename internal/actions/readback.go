@@ -130,30 +130,43 @@ func owned(c Call, p intercom.Part) bool { return c.Own != nil && c.Own(string(p
 
 // made finds the parts that our call made in the conversation it answered with: the newest one
 // that fits, and what Intercom did along with it in the name of the same teammate, such as
-// opening a closed conversation.
+// opening a closed conversation. A person may work as that teammate, too: what they did in the same
+// second is told apart by app_package_code, as far as Intercom gives one.
 func (t aim) made(env *Env, conv *intercom.Conversation, c Call, fits func(intercom.Part) bool) []string {
 	since := t.since.Add(env.Client.Skew() - rounding)
-	newest := -1
-	ours := func(p intercom.Part) bool {
-		return p.ID != "" && by(p, t.admin) && !p.CreatedAt.Before(since) && !owned(c, p)
-	}
-	for i, p := range conv.Parts {
-		if ours(p) && fits(p) && (newest < 0 || !p.CreatedAt.Before(conv.Parts[newest].CreatedAt.Time)) {
-			newest = i
+	var made intercom.Part
+	var ours []intercom.Part
+	for _, p := range conv.Parts {
+		if p.ID == "" || !by(p, t.admin) || p.CreatedAt.Before(since) || owned(c, p) {
+			continue
+		}
+		ours = append(ours, p)
+		code, than := p.AppPackageCode != "", made.AppPackageCode != ""
+		if fits(p) && (made.ID == "" || code && !than || code == than && !p.CreatedAt.Before(made.CreatedAt.Time)) {
+			made = p
 		}
 	}
-	if newest < 0 {
-		return nil
-	}
-	at := conv.Parts[newest].CreatedAt
 	var ids []string
-	for i, p := range conv.Parts {
-		along := ours(p) && p.Body == "" && changesState(p) && p.CreatedAt.Sub(at.Time).Abs() <= time.Second
-		if i == newest || along {
+	for _, p := range ours {
+		along := p.Body == "" && changesState(p) && p.CreatedAt.Sub(made.CreatedAt.Time).Abs() <= time.Second && mayShareCall(p, made, ours)
+		if made.ID != "" && (p.ID == made.ID || along) {
 			ids = append(ids, string(p.ID))
 		}
 	}
 	return ids
+}
+
+// mayShareCall tells whether the call that made one part may have made p along with it, going by
+// app_package_code. A person's parts have none. Published answers show parts without one that a call made
+// along with a part that has one, so the want of it proves something only of types that do have it.
+func mayShareCall(p, made intercom.Part, all []intercom.Part) bool {
+	code := made.AppPackageCode
+	if code == "" || p.AppPackageCode == code {
+		return true
+	}
+	return p.AppPackageCode == "" && !slices.ContainsFunc(all, func(other intercom.Part) bool {
+		return other.Type == p.Type && other.AppPackageCode == code
+	})
 }
 
 // changesState fits parts that tell of a change of state or assignee.
