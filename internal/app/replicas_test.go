@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -58,6 +59,7 @@ func inCluster(t *testing.T, n int, rules string, o simulator.Options, change fu
 func (c *cluster) startReplica(i int) {
 	c.t.Helper()
 	r := c.replicas[i]
+	r.gate.mend()
 	r.options, r.listener = c.options, simulator.NewPipeListener()
 	r.options.Registry = prometheus.NewRegistry()
 	r.options.Listener = r.gate.listener(r.listener)
@@ -94,6 +96,7 @@ func (c *cluster) stopReplica(i int, atOnce bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if atOnce {
+		r.gate.cut()
 		cancel()
 	}
 	if err := r.app.Stop(ctx); err != nil && !atOnce {
@@ -129,6 +132,28 @@ func (c *cluster) closeAll() {
 type gate struct {
 	mu   sync.Mutex
 	open chan struct{} // closed while the gate is open
+	gone bool          // whoever is behind it has died: nothing it writes arrives
+}
+
+func (g *gate) cut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.gone = true
+}
+
+func (g *gate) mend() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.gone = false
+}
+
+func (g *gate) dead() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone {
+		return errors.New("the process is dead")
+	}
+	return nil
 }
 
 func newGate() *gate {
@@ -161,6 +186,9 @@ type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 func (g *gate) dial(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		g.pass()
+		if err := g.dead(); err != nil {
+			return nil, err
+		}
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
@@ -198,6 +226,9 @@ func (c gatedConn) Read(b []byte) (int, error) {
 
 func (c gatedConn) Write(b []byte) (int, error) {
 	c.gate.pass()
+	if err := c.gate.dead(); err != nil {
+		return 0, err
+	}
 	return c.Conn.Write(b)
 }
 

@@ -226,8 +226,15 @@ func scanReplicas(rows *sql.Rows) (list []Replica, err error) {
 	return list, err
 }
 
-// Leave says that this replica is gone, and gives back what it still holds.
+// leaveWithin bounds the leaving, which has this time even when that of the stop is over.
+const leaveWithin = 2 * time.Second
+
+// Leave says that this replica is gone, and gives back what it still holds. It does so also when ctx has
+// ended, as it has after a stop that took all its time: otherwise the others would wait until they take
+// this replica for dead.
 func (s *Store) Leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+	defer cancel()
 	m := &s.member
 	m.mu.Lock()
 	id := m.self.ID

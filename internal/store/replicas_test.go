@@ -354,12 +354,15 @@ func TestReplicas_rules(t *testing.T) {
 	}
 }
 
-// What a replica holds when it leaves need not wait for its death to be noticed.
+// What a replica holds when it leaves need not wait for its death to be noticed, not even when its stop has
+// used up its time.
 func TestReplicas_leave(t *testing.T) {
 	list, clock := replicas(t, 2)
 	put(t, list[0], "n1", "conversation/1")
 	claimOne(t, list[0], store.LaneEvents, clock.Now())
-	if err := list[0].Leave(t.Context()); err != nil {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := list[0].Leave(over); err != nil {
 		t.Fatal(err)
 	}
 	claimOne(t, list[1], store.LaneEvents, clock.Now())
