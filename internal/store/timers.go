@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"switchboard/internal/event"
@@ -107,14 +108,7 @@ func (t *tx) ripen(now time.Time) error {
 		return err
 	}
 	by = min(by, received)
-	var due []Timer
-	err := t.query(`
-		SELECT `+timerColumns+` FROM timers WHERE ripe = 0 AND due_at <= $1 AND `+free+`$2) ORDER BY due_at, place `+limit(mostRipened)+" FOR UPDATE SKIP LOCKED",
-		[]any{by, micros(now)}, func(r *sql.Rows) error {
-			timer, err := scanTimer(r)
-			due = append(due, timer)
-			return err
-		})
+	due, err := t.dueTimers(by, now)
 	if err != nil || len(due) == 0 {
 		return err
 	}
@@ -136,6 +130,34 @@ func (t *tx) ripen(now time.Time) error {
 	}
 	_, err = t.fileSegment(segment, events, now)
 	return err
+}
+
+// dueTimers are the first timers that are due and that nobody is changing. Their subjects are locked before
+// them, as by whoever decides on an event, and read anew then: what was decided meanwhile may have cancelled them.
+func (t *tx) dueTimers(by int64, now time.Time) (due []Timer, err error) {
+	query := "SELECT " + timerColumns + " FROM timers WHERE ripe = 0 AND due_at <= $1 AND " + free + "$2) ORDER BY due_at, place " + limit(mostRipened)
+	read := func(query string) error {
+		due = due[:0]
+		return t.query(query, []any{by, micros(now)}, func(r *sql.Rows) error {
+			timer, err := scanTimer(r)
+			due = append(due, timer)
+			return err
+		})
+	}
+	if err := read(query); err != nil || len(due) == 0 || t.dialect.prepared {
+		return due, err // a file has one writer
+	}
+	type subject struct{ workspace, name string }
+	locked := map[subject]bool{}
+	for _, timer := range due {
+		locked[subject{timer.Workspace, timer.Subject}] = true
+		if err := t.send(nil, "SELECT 1 FROM lanes WHERE lane = $1 AND workspace = $2 AND subject = $3 FOR UPDATE",
+			int(LaneEvents), timer.Workspace, timer.Subject); err != nil {
+			return nil, err
+		}
+	}
+	err = read(query + " FOR UPDATE SKIP LOCKED")
+	return slices.DeleteFunc(due, func(timer Timer) bool { return !locked[subject{timer.Workspace, timer.Subject}] }), err
 }
 
 // event is the event that says that the timer came due.

@@ -158,7 +158,11 @@ func (s *Store) PlanWaiting(ctx context.Context, w Waiting, params json.RawMessa
 	err = s.writer.do(ctx, func(t *tx) error {
 		var seq, received, run, action int64
 		var rule, ruleset, admin string
-		// The row is written to first, so that of two who plan at once one sees the other's action.
+		// Locked first, as by whoever has the conversation's actions.
+		if err := t.addWork(LaneActions, w.Workspace, w.Subject, at); err != nil {
+			return err
+		}
+		// The row is written to before all else, so that of two who plan at once one sees the other's action.
 		ok, err := t.queryRow(`
 			UPDATE waiting SET planned = -1 WHERE workspace = $1 AND subject = $2 AND team = $3 AND planned = $4
 			RETURNING seq, received_at, rule, ruleset, admin`,
@@ -178,10 +182,8 @@ func (s *Store) PlanWaiting(ctx context.Context, w Waiting, params json.RawMessa
 			[]any{run, seq, w.Workspace, w.Subject, rule, w.Kind, string(params), admin, micros(at), received}, &action); err != nil {
 			return err
 		}
-		if _, err := t.exec("UPDATE waiting SET planned = $1 WHERE workspace = $2 AND subject = $3", action, w.Workspace, w.Subject); err != nil {
-			return err
-		}
-		return t.addWork(LaneActions, w.Workspace, w.Subject, at)
+		_, err = t.exec("UPDATE waiting SET planned = $1 WHERE workspace = $2 AND subject = $3", action, w.Workspace, w.Subject)
+		return err
 	})
 	if errors.Is(err, errNotInLine) {
 		return false, nil
