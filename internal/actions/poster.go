@@ -31,6 +31,7 @@ import (
 type Poster struct {
 	key    []byte
 	agent  string
+	now    func() time.Time
 	client *http.Client
 }
 
@@ -44,6 +45,8 @@ type PosterOptions struct {
 	Timeout time.Duration
 	// UserAgent is sent with every request.
 	UserAgent string
+	// Now is the clock that tells receivers when a request was sent; time.Now if nil.
+	Now func() time.Time
 }
 
 const (
@@ -65,9 +68,12 @@ func NewPoster(o PosterOptions) (*Poster, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: guard(o.Allow)}
 	return &Poster{
-		key: key, agent: o.UserAgent,
+		key: key, agent: o.UserAgent, now: o.Now,
 		client: &http.Client{
 			Timeout:       o.Timeout,
 			CheckRedirect: checkRedirect,
@@ -165,7 +171,10 @@ func (p *Poster) Post(ctx context.Context, to, id string, headers map[string]str
 	for name, v := range headers {
 		r.Header.Set(name, v)
 	}
-	now := strconv.FormatInt(time.Now().Unix(), 10)
+	if err := intercom.BeforeSend(ctx, r.Method, r.URL.Path); err != nil {
+		return err
+	}
+	now := strconv.FormatInt(p.now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", p.agent)
 	r.Header.Set("Webhook-Id", id)

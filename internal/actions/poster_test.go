@@ -1,8 +1,11 @@
 package actions
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +46,24 @@ func TestPoster(t *testing.T) {
 	}))
 	defer s.Close()
 
+	t.Run("it is sent when the attempt may go on, and dated by the given clock", func(t *testing.T) {
+		now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+		p := poster(t, PosterOptions{Allow: loopback, Now: func() time.Time { return now }})
+		stop := errors.New("others have the work")
+		for _, may := range []error{stop, nil} {
+			got = nil
+			ctx := intercom.WithTrace(t.Context(), &intercom.Trace{BeforeSend: func(context.Context, string, string) error {
+				now = now.Add(time.Hour) // it took long to find out
+				return may
+			}})
+			if err := p.Post(ctx, s.URL, "id-1", nil, nil); !errors.Is(err, may) || (got != nil) != (may == nil) {
+				t.Errorf("%v, sent: %t; want %v", err, got != nil, may)
+			}
+		}
+		if at := got.Header.Get("Webhook-Timestamp"); at != fmt.Sprint(now.Unix()) {
+			t.Errorf("dated %s, want %d", at, now.Unix())
+		}
+	})
 	t.Run("what is sent can be verified by the receiver", func(t *testing.T) {
 		p := poster(t, PosterOptions{Allow: loopback})
 		if err := p.Post(t.Context(), s.URL, "id-1", map[string]string{"X-Team": "support"}, []byte(`{"a":1}`)); err != nil {

@@ -125,7 +125,7 @@ func (w *workspace) connect(context.Context) error {
 
 func (w *workspace) buildOutlets(context.Context) (err error) {
 	w.poster, err = actions.NewPoster(actions.PosterOptions{
-		Secret: w.o.HTTPSecret, Allow: w.app.o.HTTPAllow, UserAgent: "switchboard/" + w.app.o.Version,
+		Secret: w.o.HTTPSecret, Allow: w.app.o.HTTPAllow, UserAgent: "switchboard/" + w.app.o.Version, Now: w.app.store.Now,
 	})
 	w.counters = actions.NewCounters()
 	return errors.Join(err, w.registry.Register(w.counters))

@@ -54,7 +54,7 @@ func (s *sender) admit(ctx context.Context, path string) (taken bool, err error)
 			s.report()
 			continue
 		}
-		if err := c.beforeSend(ctx, r, path); err != nil {
+		if err := beforeSend(ctx, r, path); err != nil {
 			return true, err
 		}
 		if p.good(time.Now()) { // what was told may have taken long to record

@@ -17,10 +17,19 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }
 
-func (c *Client) beforeSend(ctx context.Context, r *request, path string) error {
+// BeforeSend asks the trace of ctx, if it has one. Whoever sends requests that write to others than
+// Intercom in the course of an action calls it right before, as the client does.
+func BeforeSend(ctx context.Context, method, path string) error {
 	t, _ := ctx.Value(traceKey{}).(*Trace)
-	if t == nil || t.BeforeSend == nil || !r.writes() {
+	if t == nil || t.BeforeSend == nil {
 		return nil
 	}
-	return t.BeforeSend(ctx, r.method, path)
+	return t.BeforeSend(ctx, method, path)
+}
+
+func beforeSend(ctx context.Context, r *request, path string) error {
+	if !r.writes() {
+		return nil
+	}
+	return BeforeSend(ctx, r.method, path)
 }

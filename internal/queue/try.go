@@ -36,7 +36,7 @@ func (t *try) run(ctx context.Context) (out outcome) {
 		return outcome{err: err}
 	}
 	if err := t.queue.o.Store.Holds(t.claim); err != nil {
-		return outcome{err: err} // for what does not go to Intercom this is the last moment
+		return outcome{err: err} // for what sends nothing this is the last moment
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.queue.o.Patience)
 	defer cancel()
