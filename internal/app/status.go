@@ -109,10 +109,11 @@ func (a *App) prune(ctx context.Context) {
 		case more:
 			wait = 100 * time.Millisecond
 		case untidy:
-			if err := a.store.Tidy(ctx); err != nil && !errors.Is(err, context.Canceled) {
-				a.log.ErrorContext(ctx, "cannot give space back", "err", err)
+			err := a.store.Tidy(ctx)
+			if err != nil && !errors.Is(err, context.Canceled) {
+				a.log.WarnContext(ctx, "cannot give space back, will try again", "err", err)
 			}
-			untidy = false
+			untidy = err != nil
 		}
 		select {
 		case <-time.After(wait):

@@ -66,6 +66,14 @@ func Size(s *Store) (file, log int64, free int) {
 	return info.Size(), log, free
 }
 
+// ReadOn begins to read the state of this moment; it ends when the function is called.
+func ReadOn(s *Store) (end func()) {
+	t, err := s.read.BeginTx(context.Background(), nil)
+	must(err)
+	must(t.QueryRowContext(context.Background(), "SELECT count(*) FROM events").Scan(new(int)))
+	return func() { must(t.Rollback()) }
+}
+
 // SizeString is that for people.
 func SizeString(s *Store) string {
 	file, log, free := Size(s)

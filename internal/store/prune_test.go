@@ -2,11 +2,13 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,14 +16,14 @@ import (
 	"switchboard/internal/store"
 )
 
-// TestI10_pruning_keeps_the_file_small stores 50,000 events, prunes all but the last 1,000 as the service
+// TestI10_pruning_keeps_the_file_small stores 15,000 events, prunes all but the last 500 as the service
 // does, and looks at the file: it has shrunk close to what is left, while events came in.
 func TestI10_pruning_keeps_the_file_small(t *testing.T) {
 	sqliteOnly(t)
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
-	const all, left, chunk = 50_000, 1_000, 200
+	const all, left, chunk = 15_000, 500, 200
 	s := openAt(t, filepath.Join(t.TempDir(), "state.db"))
 	events := make([]event.Event, all)
 	for i := range events {
@@ -79,11 +81,65 @@ func TestI10_pruning_keeps_the_file_small(t *testing.T) {
 	if deleted != all-left {
 		t.Errorf("deleted %d, want %d", deleted, all-left)
 	}
-	if full < 20<<20 {
+	if full < 6<<20 {
 		t.Errorf("the file had %d bytes: the test has shown nothing", full)
 	}
 	if most := 3 * full * left / all; file > most || log > 4<<20 || free > 0 {
 		t.Errorf("the file has %d bytes (log %d, %d pages free) of %d, want at most %d", file, log, free, full, most)
+	}
+}
+
+// TestI10_tidying_empties_the_log although commits follow one another without a gap, as they do where the
+// disk is slow.
+func TestI10_tidying_empties_the_log(t *testing.T) {
+	sqliteOnly(t)
+	s := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	for i := range 4 {
+		writing.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				if _, err := s.Put(context.Background(), newEvent(fmt.Sprint("e", i, "-", n), "c/x")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range 3 {
+		events := make([]event.Event, 2000)
+		for n := range events {
+			events[n] = newEvent(fmt.Sprint("many", i, "-", n), "c/"+strconv.Itoa(n))
+		}
+		store.Load(s, events)
+		_, before, _ := store.Size(s)
+		if err := s.Tidy(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, after, _ := store.Size(s); before < 1<<20 || after > 512<<10 {
+			t.Errorf("the log has %d bytes of %d: want next to nothing of much", after, before)
+		}
+	}
+	cancel()
+	writing.Wait()
+}
+
+// TestI10_tidying_tells_that_it_did_not: while somebody reads an old state, the log cannot be emptied.
+// SQLite itself calls that a success.
+func TestI10_tidying_tells_that_it_did_not(t *testing.T) {
+	sqliteOnly(t)
+	s := open(t)
+	put(t, s, "e1", "c/1")
+	end := store.ReadOn(s)
+	put(t, s, "e2", "c/1")
+	if err := s.Tidy(t.Context()); err == nil {
+		t.Error("Tidy has not emptied the log and reports no error")
+	}
+	end()
+	if err := s.Tidy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, log, _ := store.Size(s); log != 0 {
+		t.Errorf("the log has %d bytes", log)
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -11,7 +12,8 @@ import (
 // carried over to it, which SQLite would do only when enough is written again: after a pruning, that can
 // be days. With PostgreSQL the server sees to it.
 //
-// It goes in small steps, between which events come in.
+// It goes in small steps, between which events come in. It fails when the log cannot be emptied, because
+// then the file has not shrunk, and what was deleted stands in the log: it is to be called again.
 func (s *Store) Tidy(ctx context.Context) error {
 	if s.dialect.vacuum == "" {
 		return nil
@@ -31,21 +33,52 @@ func (s *Store) Tidy(ctx context.Context) error {
 			return fmt.Errorf("shrink the database: %w", err)
 		}
 	}
-	// A passive checkpoint keeps nobody waiting. What then empties the log has next to nothing left to
-	// carry over, and gives way at once when somebody reads.
-	err := withSQLite(sqliteDSN(s.path, "_pragma=busy_timeout(0)"), func(db *sql.DB) error {
-		for _, query := range []string{"PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)"} {
-			var busy, pages, carried int
-			if err := db.QueryRowContext(ctx, query).Scan(&busy, &pages, &carried); err != nil {
-				return err
-			}
+	for try := 1; ; try++ {
+		err := s.emptyLog(ctx)
+		if err == nil {
+			return nil
+		}
+		if try == mostTries || !errors.Is(err, errLogInUse) {
+			return fmt.Errorf("shrink the database: %w", err)
+		}
+		select {
+		case <-time.After(tidyWait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tidyWait is how long those who read the log have to end before the next try to empty it.
+const tidyWait = 100 * time.Millisecond
+
+// errLogInUse says that the log could not be emptied: what is in the midst of reading would miss it.
+var errLogInUse = errors.New("the log is in use, such as by a backup")
+
+// emptyLog carries the log over to the file. A passive checkpoint keeps nobody waiting, and leaves those
+// writes in the log that came in meanwhile. So what then empties the log has little left to do, and does
+// it between two transactions: where commits are slow it would never find a moment without one. To those
+// who read it gives way at once, because intake waits for it.
+func (s *Store) emptyLog(ctx context.Context) error {
+	if err := s.checkpoint(ctx, "PASSIVE"); err != nil && !errors.Is(err, errLogInUse) { // the writer may do the same
+		return err
+	}
+	return s.writer.between(ctx, func() error { return s.checkpoint(ctx, "TRUNCATE") })
+}
+
+// checkpoint runs one of that mode. SQLite tells in the result, not with an error, that somebody was in
+// the way.
+func (s *Store) checkpoint(ctx context.Context, mode string) error {
+	return withSQLite(sqliteDSN(s.path, "_pragma=busy_timeout(0)"), func(db *sql.DB) error {
+		var busy, pages, carried int
+		if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &carried); err != nil {
+			return err
+		}
+		if busy != 0 {
+			return errLogInUse
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("shrink the database: %w", err)
-	}
-	return nil
 }
 
 func (s *Store) freePages(ctx context.Context) (n int, err error) {

@@ -26,6 +26,7 @@ type writer struct {
 	dialect *dialect
 	intake  chan *put
 	ops     chan op
+	pauses  chan pause
 	quit    chan struct{}
 	done    chan struct{} // closed when all loops have ended
 	close1  sync.Once
@@ -52,6 +53,12 @@ type op struct {
 	done chan error
 }
 
+// pause is what a loop does between two transactions.
+type pause struct {
+	run  func() error
+	done chan error
+}
+
 // Bounds of a transaction, and with them of how long the first in line waits for the last.
 // Half of 32 connections that wait for one commit write their next requests while the other
 // half has its commit: more in one transaction would be fewer in a second.
@@ -72,6 +79,7 @@ func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *wr
 		db: db, dialect: d,
 		intake:  make(chan *put, lineLength),
 		ops:     make(chan op, lineLength),
+		pauses:  make(chan pause),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
 		metrics: m,
@@ -100,6 +108,13 @@ func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *wr
 func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
 	o := op{ctx: ctx, run: fn, done: make(chan error, 1)}
 	return enter(ctx, w, w.ops, o, o.done)
+}
+
+// between runs fn between two transactions: where there is one loop, none is under way meanwhile. When
+// ctx ends first, it returns early and fn may or may not run.
+func (w *writer) between(ctx context.Context, fn func() error) error {
+	p := pause{run: fn, done: make(chan error, 1)}
+	return enter(ctx, w, w.pauses, p, p.done)
 }
 
 // enter puts v in line and waits for its end.
@@ -157,6 +172,9 @@ func (l *loop) run() {
 			b.puts = append(b.puts, p)
 		case o := <-l.ops:
 			b.ops = append(b.ops, o)
+		case p := <-l.pauses:
+			p.done <- p.run()
+			continue
 		case <-l.quit: // those who were let in are served
 			if l.gather(&b); b.len() == 0 {
 				return
