@@ -112,6 +112,7 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
+	settle()
 	a.Start()
 	return c.wait(ctx, a, signals, log)
 }
