@@ -55,17 +55,23 @@ func BenchmarkIntake(b *testing.B) {
 	b.ReportMetric(s.p99.Seconds()*1e3, "p99-ms")
 	b.ReportMetric(float64(s.p99)/float64(f.p99), "p99-of-floor")
 	b.ReportMetric(s.decided, "decided-events/s")
+	b.ReportMetric(float64(f.ackCPU.Microseconds()), "floor-cpu-us")
+	b.ReportMetric(float64(s.ackCPU.Microseconds()), "ack-cpu-us")
+	b.ReportMetric(float64(s.decidedCPU.Microseconds()), "decided-cpu-us")
 	b.ReportMetric(s.idleMB, "idle-MB")
 	b.ReportMetric(s.peakMB, "peak-MB")
 }
 
 // load is what one measurement gave.
 type load struct {
-	rate           float64 // acknowledged events per second
-	decided        float64 // events per second from the first sent to the last decided
-	acted          float64 // actions per second from the first event sent to the last action done
-	p99            time.Duration
-	idleMB, peakMB float64 // resident memory before and at its highest
+	rate    float64 // acknowledged events per second
+	decided float64 // events per second from the first sent to the last decided
+	acted   float64 // actions per second from the first event sent to the last action done
+	p99     time.Duration
+	// Processor time of the service for an event, until the last was acknowledged and until it was decided:
+	// what others do on the machine changes it less than the rates.
+	ackCPU, decidedCPU time.Duration
+	idleMB, peakMB     float64 // resident memory before and at its highest
 }
 
 func median(list []load) load {
@@ -91,11 +97,13 @@ func measureServiceWith(b *testing.B, o simulator.Options, database string, requ
 	p := startProcess(b, api.URL, rules, database, more...)
 	defer p.stop()
 	idle := memory(b, p.cmd.Process.Pid, "VmRSS:")
-	began := time.Now()
+	began, used := time.Now(), cpu(b, p.cmd.Process.Pid)
 	l := send(b, strings.TrimSuffix(strings.TrimPrefix(p.webhook, "http://"), "/webhooks/intercom"), requests)
+	l.ackCPU = (cpu(b, p.cmd.Process.Pid) - used) / time.Duration(len(requests))
 	for p.metric(b, "switchboard_events_waiting") != 0 {
-		pause(10 * time.Millisecond)
+		pause(50 * time.Millisecond) // each question costs the service some milliseconds
 	}
+	l.decidedCPU = (cpu(b, p.cmd.Process.Pid) - used) / time.Duration(len(requests))
 	l.decided = float64(len(requests)) / time.Since(began).Seconds()
 	if o.RateLimit > 0 { // else Intercom's limit is what there is to see
 		waitUntil(b, 5*time.Minute, "all actions are done", func() bool { return p.metric(b, "switchboard_queue_actions") == 0 })
@@ -124,7 +132,10 @@ func measureFloor(b *testing.B, requests [][]byte) load {
 		}
 		pause(5 * time.Millisecond)
 	}
-	return send(b, addr, requests)
+	used := cpu(b, cmd.Process.Pid)
+	l := send(b, addr, requests)
+	l.ackCPU = (cpu(b, cmd.Process.Pid) - used) / time.Duration(len(requests))
+	return l
 }
 
 // send sends the requests from several connections and measures from first to last.
@@ -238,6 +249,23 @@ func loadRequests(b *testing.B, n int) [][]byte {
 			webhook.Sign(testSecret, body), len(body), body)
 	}
 	return requests
+}
+
+// cpu reads how much processor time the process has used, with all its threads.
+func cpu(b *testing.B, pid int) (total time.Duration) {
+	b.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(tasks) == 0 {
+		b.Logf("no processor time on this system: %v", err)
+	}
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		var ns int64
+		if _, scanErr := fmt.Sscan(string(text), &ns); err == nil && scanErr == nil {
+			total += time.Duration(ns)
+		}
+	}
+	return total
 }
 
 // memory reads a line of the process's memory figures, in MB.

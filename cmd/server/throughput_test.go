@@ -36,5 +36,9 @@ func BenchmarkThroughput(b *testing.B) {
 	b.ReportMetric(p.acted, "postgres-actions/s")
 	b.ReportMetric(s.p99.Seconds()*1e3, "sqlite-p99-ms")
 	b.ReportMetric(p.p99.Seconds()*1e3, "postgres-p99-ms")
+	b.ReportMetric(float64(s.ackCPU.Microseconds()), "sqlite-ack-cpu-us")
+	b.ReportMetric(float64(p.ackCPU.Microseconds()), "postgres-ack-cpu-us")
+	b.ReportMetric(float64(s.decidedCPU.Microseconds()), "sqlite-decided-cpu-us")
+	b.ReportMetric(float64(p.decidedCPU.Microseconds()), "postgres-decided-cpu-us")
 	b.ReportMetric(p.peakMB, "postgres-peak-MB")
 }
