@@ -111,7 +111,7 @@ type App struct {
 	stopping atomic.Bool
 	loops    sync.WaitGroup // engine, queue and sweeps
 	running  sync.WaitGroup // everything else
-	failed   chan error     // a server that broke
+	failed   chan error     // a server that broke, or a replica that must not go on
 	stopOnce sync.Once
 	closers  []closer
 
@@ -130,7 +130,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	o.setDefaults()
-	a := &App{o: o, log: o.Logger, registry: o.Registry, started: time.Now(), failed: make(chan error, 2)}
+	a := &App{o: o, log: o.Logger, registry: o.Registry, started: time.Now(), failed: make(chan error, 3)}
 	a.claims, a.endClaims = context.WithCancel(context.Background())
 	a.work, a.endWork = context.WithCancel(context.Background())
 	defer func() {
@@ -264,7 +264,7 @@ func (a *App) Store() *store.Store { return a.store }
 // Budget is the budget of API calls of the first workspace as it stands.
 func (a *App) Budget() intercom.BudgetState { return a.workspaces[0].budget.State() }
 
-// Failed gives the error of a server that stopped by itself.
+// Failed gives the error of a server that stopped by itself, or of a replica that must not go on.
 func (a *App) Failed() <-chan error { return a.failed }
 
 // Start begins to serve and to work.
@@ -273,7 +273,11 @@ func (a *App) Start() {
 	if a.adminLn != nil {
 		a.serve(a.admin, a.adminLn)
 	}
-	a.running.Go(func() { a.store.KeepAlive(a.work) })
+	a.running.Go(func() {
+		if err := a.store.KeepAlive(a.work); err != nil {
+			a.failed <- err
+		}
+	})
 	a.holdTimers()
 	for _, w := range a.workspaces {
 		w.start()

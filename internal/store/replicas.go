@@ -30,6 +30,10 @@ func (s *Store) aliveFor() time.Duration { return s.takeover * 2 / 3 }
 // taken its work over. Nothing may be sent.
 var ErrCutOff = errors.New("this replica has lost touch with the others")
 
+// ErrNewerSchema says that this replica was taken for dead, and that the schema has become a newer one than
+// this program knows meanwhile. As at a start, it does not join.
+var ErrNewerSchema = errors.New("the database's schema is newer than this program: run a newer switchboard")
+
 // Replica is a process that works on the database.
 type Replica struct {
 	ID        int64
@@ -84,10 +88,11 @@ func (s *Store) SetRuleset(hash string) {
 	}
 }
 
-// KeepAlive renews the sign of life until ctx ends.
-func (s *Store) KeepAlive(ctx context.Context) {
+// KeepAlive renews the sign of life until ctx ends. It ends before with ErrNewerSchema: then this program
+// must not go on.
+func (s *Store) KeepAlive(ctx context.Context) error {
 	if !s.Shared() {
-		return
+		return nil
 	}
 	ticker := time.NewTicker(s.beatEvery())
 	defer ticker.Stop()
@@ -96,13 +101,17 @@ func (s *Store) KeepAlive(ctx context.Context) {
 		case <-ticker.C:
 		case <-s.member.changed:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 		bounded, cancel := context.WithTimeout(ctx, s.beatEvery())
-		if err := s.Beat(bounded); err != nil && ctx.Err() == nil {
+		err := s.Beat(bounded)
+		cancel()
+		switch {
+		case errors.Is(err, ErrNewerSchema):
+			return err
+		case err != nil && ctx.Err() == nil:
 			s.log.WarnContext(ctx, "cannot tell the other replicas that this one is alive", "err", err, "cut_off", s.Alive() != nil)
 		}
-		cancel()
 	}
 }
 
@@ -173,6 +182,13 @@ func renew(ctx context.Context, t *sql.Tx, r *Replica, now time.Time) error {
 	}
 	if n, err := res.RowsAffected(); n > 0 || err != nil {
 		return err
+	}
+	var schema int
+	if err := t.QueryRowContext(ctx, "SELECT max(version) FROM schema_migrations").Scan(&schema); err != nil {
+		return err
+	}
+	if schema > r.Schema {
+		return fmt.Errorf("%w (version %d, this one knows %d)", ErrNewerSchema, schema, r.Schema)
 	}
 	r.ID, r.StartedAt = newReplicaID(), now
 	_, err = t.ExecContext(ctx, `

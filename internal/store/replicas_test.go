@@ -468,6 +468,34 @@ func TestI3_a_claim_is_not_held_by_who_has_joined_again(t *testing.T) {
 	}
 }
 
+// TestReplicas_newer_schema: one that was stopped while a newer program changed the schema does not join again;
+// one that was there all the time goes on.
+func TestReplicas_newer_schema(t *testing.T) {
+	list, clock := replicas(t, 2)
+	stopped, other := list[0], list[1]
+	put(t, other, "n1", "conversation/1")
+	if err := store.SetSchemaVersion(other, 99); err != nil {
+		t.Fatal(err)
+	}
+	beat(t, stopped)
+	clock.Add(store.DefaultTakeover + time.Second)
+	beat(t, other)
+	err := stopped.Beat(t.Context())
+	if !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "version 99") {
+		t.Errorf("%v, want ErrNewerSchema", err)
+	}
+	beat(t, other)
+	if all, self := other.Replicas(); len(all) != 1 || all[0].ID != self {
+		t.Errorf("%+v are there, want only the other", all)
+	}
+	stopped.SetRuleset("rules-2") // so that it says at once that it is alive
+	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := stopped.KeepAlive(bounded); !errors.Is(err, store.ErrNewerSchema) {
+		t.Errorf("KeepAlive: %v, want ErrNewerSchema", err)
+	}
+}
+
 // TestReplicas_outage: when the database was away for long, all look dead, and nobody buries the others.
 func TestReplicas_outage(t *testing.T) {
 	url := storetest.PostgresURL(t, t.TempDir())
