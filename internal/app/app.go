@@ -323,6 +323,7 @@ func (a *App) Stop(ctx context.Context) error {
 	var err error
 	a.stopOnce.Do(func() {
 		a.stopping.Store(true)
+		a.store.Retire() // others need not leave the decisions to this one while it waits for its calls
 		a.intake.Stop()
 		err = errors.Join(
 			shutdown(ctx, "webhook server", a.public), // waits for requests that are inside

@@ -51,6 +51,7 @@ type member struct {
 	mu      sync.Mutex
 	beating chan struct{} // holds one while a sign of life is given
 	joined  bool
+	retired bool // it decides nothing any more
 	// changed says that there is something to tell the others.
 	changed chan struct{}
 	self    Replica
@@ -78,12 +79,27 @@ func (s *Store) Join(ctx context.Context, name, version, ruleset string) error {
 func (s *Store) SetRuleset(hash string) {
 	s.member.mu.Lock()
 	defer s.member.mu.Unlock()
-	if s.member.self.Ruleset == hash {
+	if s.member.self.Ruleset == hash || s.member.retired {
 		return
 	}
 	s.member.self.Ruleset, s.member.self.RulesAt = hash, s.Now()
+	s.member.tell()
+}
+
+// Retire makes known that this replica decides nothing any more, whatever its rules: it stops. Until it
+// leaves it is as one whose rules are older than all others.
+func (s *Store) Retire() {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	s.member.retired = true
+	s.member.self.Ruleset, s.member.self.RulesAt = "", time.Time{}
+	s.member.tell()
+}
+
+// tell has KeepAlive tell the others soon.
+func (m *member) tell() {
 	select {
-	case s.member.changed <- struct{}{}: // the others should know soon
+	case m.changed <- struct{}{}:
 	default:
 	}
 }

@@ -354,6 +354,33 @@ func TestReplicas_rules(t *testing.T) {
 	}
 }
 
+// TestReplicas_retire: one that stops does not keep those with older rules from deciding, and leads no more.
+func TestReplicas_retire(t *testing.T) {
+	list, clock := replicas(t, 2)
+	clock.Add(time.Second)
+	list[0].SetRuleset("rules-2")
+	beat(t, list[0])
+	beat(t, list[1])
+	if !list[1].Outdated() || !list[0].Leads() {
+		t.Fatal("the newest rules do not decide")
+	}
+	list[0].Retire()
+	list[0].SetRuleset("rules-3") // a reload that was under way
+	beat(t, list[0])
+	beat(t, list[1])
+	beat(t, list[0])
+	if list[1].Outdated() || !list[1].Leads() || !list[0].Outdated() || list[0].Leads() {
+		t.Error("the one that stays does not decide, or the one that stops does")
+	}
+	if err := list[1].Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	beat(t, list[0])
+	if list[0].Outdated() {
+		t.Error("the last one has nobody to leave decisions to")
+	}
+}
+
 // What a replica holds when it leaves need not wait for its death to be noticed, not even when its stop has
 // used up its time.
 func TestReplicas_leave(t *testing.T) {
