@@ -171,15 +171,31 @@ const clockSlip = time.Second
 // due is when the action may be tried. One in doubt has to settle first, also when this
 // process was killed before it could note that.
 func (q *Queue) due(a store.Action) time.Time {
-	if settled := a.AttemptedAt.Add(q.o.Settle); a.State == store.StateAttempting && settled.After(a.DueAt) {
+	if a.State != store.StateAttempting {
+		return a.DueAt
+	}
+	settled, sure := q.settled(a)
+	switch {
+	case !settled.After(a.DueAt):
+		return a.DueAt
+	case !sure && settled.After(q.now().Add(q.o.Settle+clockSlip)):
 		// A clock that was set back would have it wait for as long as it was wrong. Then reading back
 		// would look for parts that are newer than any which it made. Now it finds that it cannot tell.
-		if settled.After(q.now().Add(q.o.Settle + clockSlip)) {
-			return q.now()
-		}
-		return settled
+		return q.now()
 	}
-	return a.DueAt
+	return settled
+}
+
+// settled is when an attempt in doubt may be read back. It is sure where Intercom's clock tells: ours may
+// have been set since.
+func (q *Queue) settled(a store.Action) (at time.Time, sure bool) {
+	if !a.AttemptedTheirs.IsZero() {
+		if theirs, known := q.o.Env.Client.TheirNow(); known {
+			at = q.now().Add(a.AttemptedTheirs.Add(q.o.Settle).Sub(theirs))
+			return at.Truncate(time.Microsecond), true // as the store keeps it: it must be due when it is claimed for that
+		}
+	}
+	return a.AttemptedAt.Add(q.o.Settle), false
 }
 
 // attempt tries one action once and records how it ended.

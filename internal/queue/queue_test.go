@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"switchboard/internal/actions"
@@ -88,6 +91,53 @@ func TestI4_a_killed_attempt_settles(t *testing.T) {
 	if due := q.due(a); !due.Equal(a.DueAt) {
 		t.Errorf("an action that is not in doubt is due at %s", due)
 	}
+}
+
+// TestI4_a_killed_attempt_settles_on_Intercoms_clock, whatever ours has been set to since.
+func TestI4_a_killed_attempt_settles_on_Intercoms_clock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := intercom.New(intercom.Options{
+			BaseURL: "https://api.test", Token: "t", Budget: intercom.NewMemoryBudget(intercom.BudgetOptions{}), HTTP: &http.Client{Transport: me{}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := New(Options{Settle: 25 * time.Second, Env: &actions.Env{Client: client}})
+		time.Sleep(123456789 * time.Nanosecond)
+		reply, _ := actions.Lookup("reply")
+		theirs := time.Now().Add(-5 * time.Second)
+		attempt := func(off time.Duration) store.Action { // by our clock, which was off
+			return store.Action{State: store.StateAttempting, AttemptedAt: theirs.Add(off), AttemptedTheirs: theirs, DueAt: theirs.Add(-11 * time.Hour)}
+		}
+		if out, decided := (&try{queue: q, action: attempt(10 * time.Hour)}).readBack(t.Context(), reply); !decided || !out.unclear {
+			t.Errorf("set back, and Intercom's clock is not known: %+v, want it parked", out)
+		}
+		if _, err := client.Me(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, off := range []time.Duration{-10 * time.Hour, 10 * time.Hour} {
+			a := attempt(off)
+			if due := q.due(a); !due.Equal(time.UnixMicro(due.UnixMicro())) {
+				t.Errorf("%s off: due at %s, before which the store has it claimed, again and again", off, due)
+			}
+			if wait := time.Until(q.due(a)); wait < 19*time.Second || wait > 21*time.Second {
+				t.Errorf("%s off: due in %s, want 20s", off, wait)
+			}
+			if out, decided := (&try{queue: q, action: a}).readBack(t.Context(), reply); !decided || !out.doubt || out.unclear {
+				t.Errorf("%s off: read back too early: %+v, want it to stay in doubt", off, out)
+			}
+		}
+	})
+}
+
+// me answers every call with a teammate, and the time.
+type me struct{}
+
+func (me) RoundTrip(*http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	_, _ = w.WriteString(`{"type":"admin","id":"9","app":{"id_code":"abc"}}`)
+	return w.Result(), nil
 }
 
 func TestBackoff(t *testing.T) {

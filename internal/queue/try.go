@@ -84,7 +84,11 @@ func inDoubt(err error) bool {
 // readBack settles an earlier attempt that is in doubt. When decided is false the effect is
 // surely absent and the action may be sent.
 func (t *try) readBack(ctx context.Context, kind actions.Kind) (out outcome, decided bool) {
-	if t.action.AttemptedAt.After(t.queue.now().Add(clockSlip)) {
+	settled, sure := t.queue.settled(t.action)
+	switch now := t.queue.now(); {
+	case sure && settled.After(now):
+		return outcome{err: errUnsettled, doubt: true}, true // Intercom's clock was not known when it was taken for due
+	case !sure && t.action.AttemptedAt.After(now.Add(clockSlip)):
 		// The clock was set back since: parts cannot be told to be older or newer.
 		return outcome{err: errUnclear, unclear: true}, true
 	}
@@ -105,7 +109,10 @@ func (t *try) readBack(ctx context.Context, kind actions.Kind) (out outcome, dec
 	return outcome{err: errUnclear, unclear: true}, true
 }
 
-var errUnclear = errors.New("reading back does not tell whether it happened")
+var (
+	errUnclear   = errors.New("reading back does not tell whether it happened")
+	errUnsettled = errors.New("it is too early to read back")
+)
 
 // call is the action as its kind sees it.
 func (t *try) call() actions.Call {
