@@ -25,6 +25,7 @@ rules:
 `
 
 func TestEventBecomesActions(t *testing.T) {
+	t.Parallel()
 	inBubble(t, answerRules, simulator.Options{}, func(w *world) {
 		id := must(t)(w.sim.CustomerStarts(w.customer(), "Can you help?"))
 		w.settle(time.Minute)
@@ -94,6 +95,7 @@ func TestI4_effects_once(t *testing.T) {
 		"tagging is cut off after effect": {Kind: simulator.ResetAfter, Endpoint: "POST /conversations/{id}/tags"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			inBubble(t, answerRules, simulator.Options{}, func(w *world) {
 				w.sim.FaultNext(fault)
 				if strings.HasPrefix(name, "reading back") {
@@ -134,6 +136,7 @@ func TestI4_effects_once(t *testing.T) {
 }
 
 func TestI6_failures_are_contained(t *testing.T) {
+	t.Parallel()
 	t.Run("a permanent error is a dead letter at once and touches nothing else", func(t *testing.T) {
 		inBubble(t, answerRules, simulator.Options{}, func(w *world) {
 			gone := must(t)(w.sim.CustomerStarts(w.customer(), "Can you help?"))
@@ -196,6 +199,7 @@ func TestI6_failures_are_contained(t *testing.T) {
 }
 
 func TestI2_one_part_one_run(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -229,6 +233,7 @@ rules:
 }
 
 func TestI2_redelivered(t *testing.T) {
+	t.Parallel()
 	inBubble(t, answerRules, simulator.Options{Delivery: simulator.DeliveryOptions{DuplicateRate: 1}}, func(w *world) {
 		id := must(t)(w.sim.CustomerStarts(w.customer(), "Hello"))
 		w.settle(5 * time.Minute)
@@ -239,6 +244,7 @@ func TestI2_redelivered(t *testing.T) {
 }
 
 func TestI9_own_work_triggers_nothing(t *testing.T) {
+	t.Parallel()
 	rules := func(from string) string {
 		return fmt.Sprintf(`
 version: 1
@@ -280,6 +286,7 @@ func calls(w *world, effect simulator.Effect) int {
 }
 
 func TestI3_order_of_a_subject(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -320,6 +327,7 @@ rules:
 }
 
 func TestI7_stop_is_clean(t *testing.T) {
+	t.Parallel()
 	o := simulator.Options{NoEcho: true, Faults: simulator.Faults{Latency: simulator.Latency{Min: 300 * time.Millisecond}}}
 	inBubble(t, answerRules, o, func(w *world) {
 		var ids []string
@@ -347,6 +355,7 @@ func TestI7_stop_is_clean(t *testing.T) {
 }
 
 func TestI8_reload_is_atomic(t *testing.T) {
+	t.Parallel()
 	with := func(tag string) string {
 		return "version: 1\nrules:\n  - name: r\n    when: conversation.user.created\n    then:\n      - tag: " + tag + "\n"
 	}

@@ -15,6 +15,7 @@ func withLoops(w *world) { w.options.LoadRules = rules.LoadWithLoops }
 // TestI9_circuit_breaker lets a rule answer itself because it says so, for ever. The breaker
 // stops the conversation, loudly, and no other; after the hour it may go on.
 func TestI9_circuit_breaker(t *testing.T) {
+	t.Parallel()
 	const loop = `
 version: 1
 settings: { breaker: 20 }

@@ -13,6 +13,7 @@ import (
 // TestI8_holidays_are_reloaded changes only the holiday file. The world begins on 1 January
 // 2000.
 func TestI8_holidays_are_reloaded(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 settings:

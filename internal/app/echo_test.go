@@ -11,6 +11,7 @@ import (
 // things whose notifications name no part: contacts, companies, tickets. What a person does
 // runs the rule once; what follows from that runs nothing.
 func TestI9_what_we_change_is_ours(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		rule string
 		deed func(w *world, contact string)
@@ -70,6 +71,7 @@ func TestI9_what_we_change_is_ours(t *testing.T) {
 // TestI9_what_we_changed_without_an_answer_is_ours cuts the call off after its effect: the
 // notification of it comes all the same.
 func TestI9_what_we_changed_without_an_answer_is_ours(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct{ action, endpoint, topic string }{
 		"tag":     {"tag: {name: Seen, on: contact}", "POST /contacts/{id}/tags", "contact.user.tag.created"},
 		"update":  {"contact: {update: {phone: '555'}}", "PUT /contacts/{id}", "contact.user.updated"},
@@ -95,6 +97,7 @@ func TestI9_what_we_changed_without_an_answer_is_ours(t *testing.T) {
 // TestI9_an_answer_in_the_same_second_is_the_customers lets a customer answer on a ticket while
 // an action changes it: the part says who wrote.
 func TestI9_an_answer_in_the_same_second_is_the_customers(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:

@@ -67,6 +67,7 @@ var neverSent = []string{
 // payloads. Every topic that comes back must be among those by which check looks for loops, and
 // each of those must come back from something.
 func TestI9_echoes_are_in_the_table(t *testing.T) {
+	t.Parallel()
 	told, listed := map[string]bool{}, map[string]bool{}
 	for name, o := range map[string]simulator.Options{
 		"new": {}, "old": {Old: true}, "who answers is assigned": {ReplyAssigns: true},

@@ -26,6 +26,7 @@ import (
 // TestEverything runs one rules file with every action and every look-up, and looks for each
 // effect in the simulator's state.
 func TestEverything(t *testing.T) {
+	t.Parallel()
 	hook := newReceiver(t)
 	text, err := os.ReadFile("testdata/everything.yaml")
 	if err != nil {

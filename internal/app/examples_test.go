@@ -71,6 +71,7 @@ func (w *world) team(conversation string) string {
 }
 
 func TestExamples_sla(t *testing.T) {
+	t.Parallel()
 	inExample(t, "sla", func(w *world) {
 		did := must(t)
 		admin := w.sim.Admins()[0].ID
@@ -101,6 +102,7 @@ func TestExamples_sla(t *testing.T) {
 }
 
 func TestExamples_gone_quiet(t *testing.T) {
+	t.Parallel()
 	inExample(t, "gone-quiet", func(w *world) {
 		did := must(t)
 		admin := w.sim.Admins()[0].ID
@@ -123,6 +125,7 @@ func TestExamples_gone_quiet(t *testing.T) {
 }
 
 func TestExamples_out_of_hours(t *testing.T) {
+	t.Parallel()
 	inExample(t, "out-of-hours", func(w *world) {
 		did := must(t)
 		day := did(w.sim.CustomerStarts(w.customer(), "hello"))
@@ -180,6 +183,7 @@ func (w *world) holders(conversations []string) map[string]int {
 }
 
 func TestExamples_routing(t *testing.T) {
+	t.Parallel()
 	inExample(t, "routing", func(w *world) {
 		did := must(t)
 		var conversations []string
@@ -199,6 +203,7 @@ func TestExamples_routing(t *testing.T) {
 }
 
 func TestExamples_vip(t *testing.T) {
+	t.Parallel()
 	inExample(t, "vip", func(w *world) {
 		did := must(t)
 		vip := did(w.sim.CustomerStarts(w.sim.ContactSignsUp(simulator.Contact{Name: "Jo Miller", Email: "jo@globex.com", Role: "user"}), "hello"))

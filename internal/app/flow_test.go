@@ -47,6 +47,7 @@ func (w *world) paused(rule string) float64 {
 }
 
 func TestCooldown(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -94,6 +95,7 @@ rules:
 }
 
 func TestI2_cooldown_of_a_contact_with_conversations_at_once(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -144,6 +146,7 @@ func start10(w *world) {
 }
 
 func TestI2_limit_is_exact_when_many_conversations_are_decided_at_once(t *testing.T) {
+	t.Parallel()
 	for runs := 1; runs < 12; runs += 5 {
 		inBubble(t, limitRules(fmt.Sprintf("{ runs: %d, per: 1h }", runs)), slowly, func(w *world) {
 			time.Sleep(5 * time.Second)
@@ -156,6 +159,7 @@ func TestI2_limit_is_exact_when_many_conversations_are_decided_at_once(t *testin
 }
 
 func TestLimit(t *testing.T) {
+	t.Parallel()
 	change := func(w *world) { w.options.Registry = prometheus.NewRegistry() }
 	inBubbleWith(t, limitRules("{ runs: 3, per: 1h }"), slowly, change, func(w *world) {
 		time.Sleep(5 * time.Second)

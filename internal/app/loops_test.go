@@ -17,6 +17,7 @@ import (
 // handful of things that people do, every ruleset of the zoo goes on by itself. The breaker stops
 // those that stay with one subject.
 func TestI9_the_zoo_loops(t *testing.T) {
+	t.Parallel()
 	for i, path := range zoo(t, "refused") {
 		if racing && i%4 != 0 {
 			continue
@@ -57,6 +58,7 @@ func TestI9_the_zoo_loops(t *testing.T) {
 // that check accepts. What comes back of the rules' actions is at most what was computed, and the
 // breaker has nothing to do.
 func TestI9_what_ends_stays_within_its_bound(t *testing.T) {
+	t.Parallel()
 	for i, path := range zoo(t, "accepted") {
 		if racing && i%4 != 0 {
 			continue
@@ -246,6 +248,7 @@ func randomRules(r *rand.Rand) string {
 
 // TestI9_a_reload_with_a_loop_changes_nothing: the rules that were good go on (I8).
 func TestI9_a_reload_with_a_loop_changes_nothing(t *testing.T) {
+	t.Parallel()
 	const good = "version: 1\nrules:\n  - {name: log, when: conversation.user.created, then: [note: good]}\n"
 	inBubble(t, good, simulator.Options{}, func(w *world) {
 		w.writeRules(strings.Replace(good, "conversation.user.created", "[conversation.user.created, conversation.admin.noted], from: any", 1))

@@ -391,6 +391,7 @@ func TestI11_late_notifications(t *testing.T) {
 // TestI11_the_notifications_have_their_time lets nothing be lost and everything be slow: what is on its
 // way is not recovered.
 func TestI11_the_notifications_have_their_time(t *testing.T) {
+	t.Parallel()
 	inBubbleWith(t, recoveryRules, simulator.Options{Delivery: simulator.DeliveryOptions{Jitter: 100 * time.Second}}, func(w *world) {
 		w.options.RecoverEvery = 20 * time.Second
 	}, func(w *world) {
@@ -411,6 +412,7 @@ func TestI11_the_notifications_have_their_time(t *testing.T) {
 
 // TestI11_history_is_not_recovered: what happened before the first start stays undone.
 func TestI11_history_is_not_recovered(t *testing.T) {
+	t.Parallel()
 	inBubbleWith(t, recoveryRules, simulator.Options{}, func(w *world) {
 		withRecovery(w)
 		w.sim.SetUnreachable(true)
@@ -430,6 +432,7 @@ func TestI11_history_is_not_recovered(t *testing.T) {
 
 // TestI11_what_is_too_old_is_parked: customers do not hear of it; the rest is done.
 func TestI11_what_is_too_old_is_parked(t *testing.T) {
+	t.Parallel()
 	const text = `
 version: 1
 rules:
@@ -466,6 +469,7 @@ rules:
 
 // TestI9_I11_own_work_is_known_when_it_is_recovered loses the echoes of what Switchboard did.
 func TestI9_I11_own_work_is_known_when_it_is_recovered(t *testing.T) {
+	t.Parallel()
 	const text = `
 version: 1
 rules:

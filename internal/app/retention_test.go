@@ -11,6 +11,7 @@ import (
 // TestI2_parts_are_known_longer_than_events: that a rule ran for a part is known for four weeks longer
 // than the event is kept, and not for ever; that it ran once for a conversation is.
 func TestI2_parts_are_known_longer_than_events(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:

@@ -164,6 +164,7 @@ func (d *desk) assignments(ids ...string) (n int) {
 }
 
 func TestRouting_round_robin(t *testing.T) {
+	t.Parallel()
 	atDesk(t, "pick: round_robin", simulator.Options{}, func(d *desk) {
 		d.goes(d.ben, true)
 		a, b, c := d.writes(), d.writes(), d.writes()
@@ -195,6 +196,7 @@ func TestRouting_round_robin(t *testing.T) {
 // Counting costs a call for each teammate a minute, whatever is picked meanwhile: what we assign
 // ourselves is known, and its echoes do not have it counted again.
 func TestRouting_counts_once_a_minute(t *testing.T) {
+	t.Parallel()
 	atDeskWith(t, deskRules("pick: least_busy"), simulator.Options{}, withoutRecovery, func(d *desk) {
 		for range 12 {
 			d.writes()
@@ -238,6 +240,7 @@ func TestRouting_counts_once_a_minute(t *testing.T) {
 
 // All at once: no two picks see the same state.
 func TestRouting_round_robin_at_once(t *testing.T) {
+	t.Parallel()
 	atDesk(t, "pick: round_robin", slowly, func(d *desk) {
 		got := map[string]int{}
 		var ids []string
@@ -257,6 +260,7 @@ func TestRouting_round_robin_at_once(t *testing.T) {
 // Nobody goes beyond the capacity, however many conversations come at once, and whatever they had
 // before.
 func TestRouting_capacity(t *testing.T) {
+	t.Parallel()
 	atDesk(t, "pick: least_busy, capacity: 4", slowly, func(d *desk) {
 		for range 3 {
 			id := must(t)(d.sim.CustomerStarts(d.customer(), "not for us"))
@@ -279,6 +283,7 @@ func TestRouting_capacity(t *testing.T) {
 }
 
 func TestRouting_wait_serves_who_waited_longest(t *testing.T) {
+	t.Parallel()
 	atDesk(t, "pick: least_busy, capacity: 1, otherwise: wait", simulator.Options{}, func(d *desk) {
 		d.away(d.cleo, true)
 		var ids []string
@@ -331,6 +336,7 @@ func TestRouting_wait_serves_who_waited_longest(t *testing.T) {
 // Whoever comes at the very moment in which somebody has time does not overtake those who wait, and
 // nobody in line is served twice.
 func TestRouting_wait_is_not_overtaken(t *testing.T) {
+	t.Parallel()
 	o := slowly
 	o.NoEcho = false
 	atDesk(t, "pick: round_robin, capacity: 1, otherwise: wait", o, func(d *desk) {
@@ -362,6 +368,7 @@ func TestRouting_wait_is_not_overtaken(t *testing.T) {
 
 // Whatever people do, nobody gets more than the capacity, and nobody waits while somebody has time.
 func TestRouting_capacity_and_line_whatever_people_do(t *testing.T) {
+	t.Parallel()
 	const capacity = 2
 	for seed := range uint64(2) {
 		order := []string{"round_robin", "least_busy"}[seed%2]
@@ -428,6 +435,7 @@ func (d *desk) deed(r *rand.Rand, away map[string]bool, who string) {
 
 // Nobody tells when somebody has time: it is found out by looking.
 func TestRouting_wait_looks_by_itself(t *testing.T) {
+	t.Parallel()
 	atDesk(t, "pick: round_robin, capacity: 1, otherwise: wait", simulator.Options{}, func(d *desk) {
 		if err := d.sim.SetTeam(d.team, d.ada); err != nil {
 			t.Fatal(err)
@@ -464,6 +472,7 @@ func TestRouting_wait_looks_by_itself(t *testing.T) {
 }
 
 func TestRouting_prefers_who_had_it_last(t *testing.T) {
+	t.Parallel()
 	inBubble(t, deskOfReplies("pick: round_robin, prefer: last_assignee"), simulator.Options{}, func(w *world) {
 		d := &desk{world: w}
 		d.ada, d.ben = w.sim.AddAdmin(simulator.Admin{Name: "Ada"}), w.sim.AddAdmin(simulator.Admin{Name: "Ben"})
@@ -485,6 +494,7 @@ func TestRouting_prefers_who_had_it_last(t *testing.T) {
 // TestI4_a_pick_counts_once cuts the call after the pick in every way: the conversation goes to
 // the one who was picked, after a restart too, and the turn is used up once.
 func TestI4_a_pick_counts_once(t *testing.T) {
+	t.Parallel()
 	const assign = "POST /conversations/{id}/parts"
 	for name, fault := range map[string]simulator.Fault{
 		"refused":           {Kind: simulator.FailBefore, Status: 503, Endpoint: assign, Times: 2},
@@ -510,6 +520,7 @@ func TestI4_a_pick_counts_once(t *testing.T) {
 // When the one who was picked goes away before the call arrives, another is picked, and the first
 // keeps their turn.
 func TestRouting_picks_anew_when_the_first_cannot(t *testing.T) {
+	t.Parallel()
 	fault := simulator.Fault{Kind: simulator.FailBefore, Status: 503, Endpoint: "POST /conversations/{id}/parts", Times: 1}
 	atDesk(t, "pick: round_robin", simulator.Options{Faults: simulator.Faults{Rules: []simulator.Fault{fault}}}, func(d *desk) {
 		id := must(t)(d.sim.CustomerStarts(d.customer(), "Hello"))
@@ -526,6 +537,7 @@ func TestRouting_picks_anew_when_the_first_cannot(t *testing.T) {
 // Who has the conversation when it begins to wait does not end the waiting, unless they have time
 // again; anybody else does.
 func TestRouting_waits_although_somebody_away_has_it(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		then func(d *desk, id string)
 		has  string
@@ -595,6 +607,7 @@ func forbidden(resp *http.Response, _ []byte) []byte {
 // TestRouting_I6_the_line_outlasts_refusals: what Intercom refuses in general is no fault of those
 // who wait, and a team keeps its line under another name. Only that of a deleted team ends.
 func TestRouting_I6_the_line_outlasts_refusals(t *testing.T) {
+	t.Parallel()
 	renamed := func(_ *http.Response, body []byte) []byte {
 		return bytes.ReplaceAll(body, []byte(`"Desk"`), []byte(`"Desk EU"`))
 	}
@@ -650,6 +663,7 @@ func TestRouting_I6_the_line_outlasts_refusals(t *testing.T) {
 // Who may have more open conversations is not kept waiting by those in line before them who cannot
 // be served, however many those are.
 func TestRouting_wait_is_no_matter_of_how_many_are_before(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -688,6 +702,7 @@ rules:
 
 // The conversation that is to be given to somebody is not one too many of theirs.
 func TestRouting_does_not_count_the_conversation_itself(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"pick: least_busy, capacity: 1, prefer: last_assignee", "pick: round_robin, capacity: 1, otherwise: wait, prefer: last_assignee"} {
 		atDeskWith(t, deskOfReplies(how), simulator.Options{}, func(*world) {}, func(d *desk) {
 			a := d.writes()
@@ -713,6 +728,7 @@ func TestRouting_does_not_count_the_conversation_itself(t *testing.T) {
 // Who comes back finds what they had and what waited meanwhile: it stays with them, although it
 // fills their capacity.
 func TestRouting_wait_ends_when_who_has_it_comes_back(t *testing.T) {
+	t.Parallel()
 	atDeskWith(t, deskOfReplies("pick: round_robin, capacity: 1, otherwise: wait"), simulator.Options{}, func(*world) {}, func(d *desk) {
 		a := d.writes()
 		d.allGo()
@@ -734,6 +750,7 @@ func TestRouting_wait_ends_when_who_has_it_comes_back(t *testing.T) {
 // TestRouting_I9_a_lost_answer_is_made_up_for: the second attempt finds what the first did, says
 // that, and knows the parts as ours.
 func TestRouting_I9_a_lost_answer_is_made_up_for(t *testing.T) {
+	t.Parallel()
 	for name, how := range map[string]string{"at once": "pick: round_robin", "after waiting": "pick: round_robin, otherwise: wait"} {
 		t.Run(name, func(t *testing.T) {
 			fault := simulator.Fault{Kind: simulator.FailAfter, Status: 500, Endpoint: "POST /conversations/{id}/parts"}
@@ -769,6 +786,7 @@ func TestRouting_I9_a_lost_answer_is_made_up_for(t *testing.T) {
 
 // TestRouting_I10_closed_ones_leave_the_line: a turn that never comes does not keep their events.
 func TestRouting_I10_closed_ones_leave_the_line(t *testing.T) {
+	t.Parallel()
 	atDesk(t, "pick: round_robin, otherwise: wait", simulator.Options{}, func(d *desk) {
 		d.allGo()
 		open := d.writes()

@@ -133,6 +133,7 @@ func (w *world) slow() *slowSearch {
 // TestI2_I4_stale_conversations_are_closed_once sweeps over several pages, and is killed after each
 // search and between them.
 func TestI2_I4_stale_conversations_are_closed_once(t *testing.T) {
+	t.Parallel()
 	for _, kills := range []int{0, 1, 3} {
 		t.Run(strconv.Itoa(kills)+" kills", func(t *testing.T) {
 			var stale []string
@@ -224,6 +225,7 @@ func (b byPlace) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // TestSchedule_nothing_is_missed_when_pages_move closes what the search finds while it is read.
 func TestSchedule_nothing_is_missed_when_pages_move(t *testing.T) {
+	t.Parallel()
 	var stale []string
 	var fresh string
 	begin := staleWorld(t, 60, &stale, &fresh)
@@ -256,6 +258,7 @@ func oneConversation(t *testing.T, id *string) func(w *world) {
 
 // TestSchedule_missed_occurrences_are_one_run stops the service over five of them.
 func TestSchedule_missed_occurrences_are_one_run(t *testing.T) {
+	t.Parallel()
 	var id string
 	inBubbleWith(t, hourly, quiet, oneConversation(t, &id), func(w *world) {
 		sleepUntil(t, "2000-01-02 10:10:00")
@@ -280,6 +283,7 @@ func TestSchedule_missed_occurrences_are_one_run(t *testing.T) {
 // TestSchedule_if_late stops the service over five occurrences: with a bound, the only one that is made
 // up for is one that was missed by less.
 func TestSchedule_if_late(t *testing.T) {
+	t.Parallel()
 	for late, want := range map[string]int{"skip": 1, "{ skip: 10m }": 1, "{ skip: 30m }": 2, "{ skip: 5h }": 2, "run": 2} {
 		var id string
 		rules := strings.Replace(hourly, "    every:", "    if_late: "+late+"\n    every:", 1)
@@ -303,6 +307,7 @@ func TestSchedule_if_late(t *testing.T) {
 
 // TestSchedule_sweeps_do_not_pile_up lets the search fail over three occurrences.
 func TestSchedule_sweeps_do_not_pile_up(t *testing.T) {
+	t.Parallel()
 	var id string
 	inBubbleWith(t, hourly, quiet, oneConversation(t, &id), func(w *world) {
 		sleepUntil(t, "2000-01-02 09:59:30")
@@ -328,6 +333,7 @@ func TestSchedule_sweeps_do_not_pile_up(t *testing.T) {
 
 // TestI6_a_search_that_is_refused_ends_one_occurrence loudly, and the next one is tried again.
 func TestI6_a_search_that_is_refused_ends_one_occurrence(t *testing.T) {
+	t.Parallel()
 	var id string
 	alone := oneConversation(t, &id)
 	inBubbleWith(t, hourly, quiet, func(w *world) { withoutRecovery(w); alone(w) }, func(w *world) {
@@ -349,6 +355,7 @@ func TestI6_a_search_that_is_refused_ends_one_occurrence(t *testing.T) {
 // TestI8_reload_in_a_sweep changes another rule, which the sweep does not feel, and then what it
 // searches for, which ends it.
 func TestI8_reload_in_a_sweep(t *testing.T) {
+	t.Parallel()
 	for change, want := range map[string]int{
 		"  - {name: other, when: conversation.user.created, then: [close]}\n": 60,
 		"": 25,
@@ -391,6 +398,7 @@ func TestI8_reload_in_a_sweep(t *testing.T) {
 
 // TestI7_stop_in_a_sweep ends within the time of a call, and goes on after the start.
 func TestI7_stop_in_a_sweep(t *testing.T) {
+	t.Parallel()
 	var stale []string
 	var fresh string
 	begin := staleWorld(t, 60, &stale, &fresh)
@@ -415,6 +423,7 @@ func TestI7_stop_in_a_sweep(t *testing.T) {
 
 // TestSchedule_contacts_and_tickets searches for other things than conversations.
 func TestSchedule_contacts_and_tickets(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -455,6 +464,7 @@ rules:
 // within a limit of 40 in ten seconds. Before a customer's reply there are the actions of two pages at
 // the most, whatever is still to come.
 func TestI5_customers_do_not_wait_for_a_sweep(t *testing.T) {
+	t.Parallel()
 	const more = `
   - name: hello
     when: conversation.user.replied

@@ -30,6 +30,7 @@ rules:
 `
 
 func TestI2_once_for_a_contact_with_two_conversations(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -54,6 +55,7 @@ rules:
 }
 
 func TestI6_a_fact_that_is_refused_fails_its_rule_only(t *testing.T) {
+	t.Parallel()
 	o := simulator.Options{NoEcho: true, Faults: simulator.Faults{Rules: []simulator.Fault{
 		{Kind: simulator.FailBefore, Endpoint: "GET /contacts/{id}", Status: 403},
 	}}}
@@ -71,6 +73,7 @@ func TestI6_a_fact_that_is_refused_fails_its_rule_only(t *testing.T) {
 }
 
 func TestI5_events_that_need_no_call_do_not_wait_for_the_budget(t *testing.T) {
+	t.Parallel()
 	inBubble(t, lookupRules, simulator.Options{NoEcho: true}, func(w *world) {
 		synctest.Wait()
 		w.sim.SetFaults(simulator.Faults{TokenRevoked: true})
@@ -127,6 +130,7 @@ rules:
 }
 
 func TestI4_a_restart_in_doubt_and_equal_texts(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -198,6 +202,7 @@ rules:
 }
 
 func TestI7_stopping_does_not_wait_for_the_budget(t *testing.T) {
+	t.Parallel()
 	inBubble(t, answerRules, simulator.Options{NoEcho: true}, func(w *world) {
 		synctest.Wait()
 		w.sim.SetFaults(simulator.Faults{TokenRevoked: true})
@@ -219,6 +224,7 @@ func TestI7_stopping_does_not_wait_for_the_budget(t *testing.T) {
 }
 
 func TestWorkThatComesDuringAClaimIsNotLate(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:

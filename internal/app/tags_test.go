@@ -11,6 +11,7 @@ import (
 // put it on. Rules that listen to tags run on those of people alone, also when the call that made
 // one had no answer.
 func TestI9_tags_of_ours_are_ours(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -49,6 +50,7 @@ rules:
 // TestI9_a_tag_of_ours_hides_nothing_else: what else happens to the conversation in that second is
 // somebody's, and so is a tag a second later.
 func TestI9_a_tag_of_ours_hides_nothing_else(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:

@@ -321,6 +321,7 @@ func TestTimers_I8_restarts_and_reloads(t *testing.T) {
 // Timers wait on contacts and tickets, too, and texts that are written when they come due have the
 // facts of that moment.
 func TestTimers_contacts_and_tickets(t *testing.T) {
+	t.Parallel()
 	const rules = `
 version: 1
 rules:
@@ -370,6 +371,7 @@ rules:
 
 // A reload that shortens the wait below what has passed makes the timer due now, which is not late.
 func TestTimers_I8_a_shorter_wait_is_not_late(t *testing.T) {
+	t.Parallel()
 	rule := func(after string) string {
 		return "version: 1\nrules: [{name: sla, when: conversation.user.created, after: " + after + ", if_late: skip, then: [{note: late}]}]\n"
 	}

@@ -132,6 +132,7 @@ func (w *tenant) noted(ids []string) (n int) {
 // TestWorkspaces_fair: an outage of one workspace's Intercom, and a flood of events and a spent budget
 // there, keep the other from nothing.
 func TestWorkspaces_fair(t *testing.T) {
+	t.Parallel()
 	t.Run("a flood", func(t *testing.T) {
 		inWorkspaces(t, [2]int{20, 1000}, func(_ *app.App, one, other *tenant, _ *syncBuffer) {
 			time.Sleep(2 * time.Second)
@@ -182,6 +183,7 @@ func TestWorkspaces_fair(t *testing.T) {
 // TestWorkspaces_I10_secrets: whoever has the secret of one workspace cannot speak for another, and a
 // token that belongs to another workspace is used for nothing.
 func TestWorkspaces_I10_secrets(t *testing.T) {
+	t.Parallel()
 	inWorkspaces(t, [2]int{1000, 1000}, func(_ *app.App, one, other *tenant, log *syncBuffer) {
 		time.Sleep(2 * time.Second)
 		ids := one.open(1)

@@ -64,6 +64,7 @@ func PostgresURL(t testing.TB, path string) string {
 	}
 	q := u.Query()
 	q.Set("search_path", schema)
+	q.Set("synchronous_commit", "off") // nobody crashes this server; see OwnServer for that
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -149,7 +150,8 @@ func OnPostgres(t *testing.T, skip string) {
 	if skip != "" {
 		skip = "|" + skip
 	}
-	args := []string{"-test.run=^Test", "-test.skip=^" + t.Name() + "$" + skip, "-test.failfast=false"}
+	// Tests that may run side by side wait for the server most of the time: more of them than processors.
+	args := []string{"-test.run=^Test", "-test.parallel=3", "-test.skip=^" + t.Name() + "$" + skip, "-test.failfast=false"}
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
