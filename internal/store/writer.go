@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // writer runs the writes of all callers. Callers that arrive while a commit is under way wait
@@ -16,7 +17,8 @@ import (
 // SQLite has one connection that writes, and one loop that serves it. PostgreSQL takes writes side
 // by side and lets their commits share an fsync by itself: there intake has a loop and a connection
 // of its own, and the others have several, with one operation in each transaction, so that no
-// operation holds its rows for longer than it needs them.
+// operation holds its rows for longer than it needs them. All of them together would take most of the
+// machine and of the server, so while many wait for intake only one of them goes on beside it.
 //
 // There are two lines. Intake goes first, because Intercom waits for it and gives slow
 // endpoints a lower place; what it has stored can be worked on a little later. A few of the
@@ -31,6 +33,9 @@ type writer struct {
 	done    chan struct{} // closed when all loops have ended
 	close1  sync.Once
 	metrics *metrics
+	// permits are what the loops need that do not take events in, one for each transaction. Intake keeps
+	// all but one to itself while it is busy.
+	permits chan struct{}
 }
 
 // loop serves a line or both on a connection of its own.
@@ -42,6 +47,8 @@ type loop struct {
 	most   int         // events in one transaction
 	others int         // how many that are not intake go into the next transaction
 	turn   int         // transactions so far
+	lately int         // events in a transaction, weighted by how recent it is, times latelyTurns
+	kept   int         // permits that are kept from the others
 }
 
 // op is one caller's write. run may be called twice: when another op of its transaction
@@ -72,6 +79,13 @@ const (
 	lineLength      = 1024
 )
 
+// When intake goes before what would otherwise be done beside it.
+const (
+	busyIntake  = 4                     // with this many events in a transaction
+	latelyTurns = 8                     // on the average of about as many transactions
+	calmIntake  = 10 * time.Millisecond // and not once none has come for that long
+)
+
 // newWriter starts the loops of a writer that owns db. operators is how many loops serve the
 // operations beside the one that takes events in; 0 has one loop serve both.
 func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *writer {
@@ -83,6 +97,7 @@ func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *wr
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
 		metrics: m,
+		permits: make(chan struct{}, operators),
 	}
 	first := &loop{writer: w, intake: w.intake, ops: w.ops, single: o.SingleCommits, most: mostIntake, others: 1}
 	loops := []*loop{first}
@@ -90,6 +105,7 @@ func newWriter(db *sql.DB, d *dialect, operators int, m *metrics, o Options) *wr
 		first.ops, first.most = nil, mostIntakeAlone
 	}
 	for range operators {
+		w.permits <- struct{}{}
 		loops = append(loops, &loop{writer: w, ops: w.ops, single: true})
 	}
 	var running sync.WaitGroup
@@ -175,15 +191,59 @@ func (l *loop) run() {
 		case p := <-l.pauses:
 			p.done <- p.run()
 			continue
+		case <-l.calm():
+			l.lately = 0
+			l.keep(0)
+			continue
 		case <-l.quit: // those who were let in are served
 			if l.gather(&b); b.len() == 0 {
+				l.keep(0)
 				return
 			}
 		}
 		if !l.single {
 			l.gather(&b)
 		}
+		if l.intake == nil {
+			<-l.permits
+			l.commit(t, &b)
+			l.permits <- struct{}{}
+			continue
+		}
+		l.before(len(b.puts))
 		l.commit(t, &b)
+	}
+}
+
+// before has intake keep permits to itself if there are many events in its transactions.
+func (l *loop) before(events int) {
+	l.lately += events - l.lately/latelyTurns
+	if l.lately >= busyIntake*latelyTurns {
+		l.keep(max(cap(l.permits)-1, 0))
+	} else {
+		l.keep(0)
+	}
+}
+
+// calm ends the time in which permits are kept, once nothing comes any more.
+func (l *loop) calm() <-chan time.Time {
+	if l.kept == 0 {
+		return nil
+	}
+	return time.After(calmIntake)
+}
+
+// keep has intake keep n permits from the others, or as many as are not in use.
+func (l *loop) keep(n int) {
+	for ; l.kept > n; l.kept-- {
+		l.permits <- struct{}{}
+	}
+	for ; l.kept < n; l.kept++ {
+		select {
+		case <-l.permits:
+		default: // the next transaction may find it
+			return
+		}
 	}
 }
 
