@@ -65,6 +65,16 @@ func (cl *clause) label(key string) {
 
 // holds evaluates the clause. The reason names what decided.
 func (cl *clause) holds(e *evaluation) (ok bool, reason string) {
+	if e.explain == nil {
+		return cl.ask(e)
+	}
+	explained := e.explain.begin(cl)
+	ok, reason = cl.ask(e)
+	e.explain.end(e, explained, ok)
+	return ok, reason
+}
+
+func (cl *clause) ask(e *evaluation) (ok bool, reason string) {
 	switch cl.op {
 	case opAll:
 		for _, sub := range cl.subs {

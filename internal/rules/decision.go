@@ -17,6 +17,8 @@ type Decision struct {
 	// Own tells whether Switchboard itself caused the event: OwnYes, OwnNo, or empty when no rule
 	// listened and nobody asked.
 	Own string `json:"own,omitempty"`
+	// OwnReason says how that is known, if it is OwnYes.
+	OwnReason string `json:"own_reason,omitempty"`
 	// Considered is how many rules listen to the event's topic, Total how many there are.
 	Considered int `json:"considered"`
 	Total      int `json:"total"`
@@ -33,6 +35,14 @@ type Decision struct {
 	Lookups map[string]json.RawMessage `json:"lookups,omitempty"`
 	// Unavailable are the look-ups that Intercom refused for good, and why.
 	Unavailable map[string]string `json:"unavailable,omitempty"`
+	// Recalled is what rules remembered, where they were asked and remembered something.
+	Recalled []Recalled `json:"recalled,omitempty"`
+	// Waiting are the timers that waited on the subject, if that was asked, and Cancelled what had
+	// cancelled timers there.
+	Waiting   []Timer  `json:"waiting,omitempty"`
+	Cancelled []Cancel `json:"cancelled,omitempty"`
+	// Replay is what was known of a replayed event.
+	Replay *Replay `json:"replay,omitempty"`
 }
 
 // What Decision.Own says.

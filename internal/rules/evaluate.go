@@ -25,6 +25,8 @@ type Input struct {
 	// then. OwnReason says how that is known.
 	Own       bool
 	OwnReason string
+	// explain, if set, is told how the decision comes about.
+	explain *explainer
 	// Replay is what became of the event before, if it is one that is replayed.
 	Replay *Replay
 }
@@ -59,13 +61,13 @@ func (rs *Ruleset) Evaluate(ctx context.Context, in Input) (*Decision, error) {
 	e.breakerRuns = rs.breaker
 	d.Own = OwnNo
 	if in.Own {
-		d.Own = OwnYes
+		d.Own, d.OwnReason = OwnYes, in.OwnReason
 	}
 	if err := rs.evaluateRules(e, listening, d); err != nil {
 		return nil, err
 	}
 	d.Timers, d.Cancels = e.timerChanges, e.cancels
-	d.Lookups, d.Unavailable = e.lookups.raw, e.lookups.unavailable
+	e.record(d)
 	return d, nil
 }
 
@@ -112,7 +114,7 @@ func newEvaluation(ctx context.Context, in *Input) (*evaluation, error) {
 // them tells what kind of object the item is.
 func evaluationOf(ctx context.Context, in *Input, item object, words []string) *evaluation {
 	return &evaluation{
-		ctx: ctx, in: in, item: item,
+		ctx: ctx, in: in, item: item, explain: in.explain,
 		topic:  words,
 		slots:  make([]any, len(leaves)),
 		known:  make([]bool, len(leaves)),
@@ -126,6 +128,9 @@ func (rs *Ruleset) runRule(e *evaluation, r *rule, o *Outcome, decide func() err
 	e.begin(r)
 	var err error
 	failure := guard(func() { err = decide() })
+	if e.explain != nil {
+		e.explain.finish(e)
+	}
 	if err == nil {
 		err = failure
 	}

@@ -23,6 +23,8 @@ type evaluation struct {
 	timers       *timers // on the subject, once they were read
 	timerChanges []TimerChange
 	cancels      []Cancel
+	recalled     []Recalled
+	explain      *explainer     // nil when nobody asks why
 	trigger      *event.Trigger // of the timer that came due; nil for other events
 
 	item  object   // data.item of the payload
@@ -71,9 +73,15 @@ func (e *evaluation) begin(r *rule) {
 // value returns a leaf of the schema.
 func (e *evaluation) value(slot int) any {
 	if !e.known[slot] {
-		v := leaves[slot].get(e)
-		e.slots[slot], e.known[slot] = v, true
-		return v
+		if e.explain == nil {
+			e.slots[slot] = leaves[slot].get(e)
+		} else {
+			e.slots[slot] = e.explain.load(e, slot)
+		}
+		e.known[slot] = true
+	}
+	if e.explain != nil {
+		e.explain.read(slot)
 	}
 	return e.slots[slot]
 }

@@ -196,11 +196,8 @@ func (e *evaluation) location(key, old string) any {
 // names, or the first.
 func (e *evaluation) companyObject() object {
 	return e.cache.company.get(func() object {
-		if o, ok := e.item["company"].(object); ok {
+		if o := e.payloadCompany(); o != nil {
 			return o
-		}
-		if e.item["type"] == "company" {
-			return e.item
 		}
 		list := e.companyList()
 		if id := idText(e.subjectTicket()["company_id"]); id != "" {
@@ -215,6 +212,17 @@ func (e *evaluation) companyObject() object {
 		}
 		return nil
 	})
+}
+
+// payloadCompany is the company that the payload is about; nil if there is none.
+func (e *evaluation) payloadCompany() object {
+	if o, ok := e.item["company"].(object); ok {
+		return o
+	}
+	if e.item["type"] == "company" {
+		return e.item
+	}
+	return nil
 }
 
 // companyList are the contact's companies, always looked up: payloads hold at most ten, and

@@ -97,36 +97,6 @@ func (err *UnavailableError) Error() string { return "not available: " + err.Err
 // Unwrap returns the cause.
 func (err *UnavailableError) Unwrap() error { return err.Err }
 
-// Recorded answers exactly the questions that were asked for this decision, as they were
-// answered then: with it, Evaluate makes the same decision again. What was not asked then is
-// not available: it is unknown, and never guessed.
-func (d *Decision) Recorded() Lookup { return recorded{d} }
-
-// Unrecorded tells whether a rule asked what was not recorded (ErrNotRecorded).
-func (d *Decision) Unrecorded() bool {
-	for _, reason := range d.Unavailable {
-		if reason == ErrNotRecorded.Error() {
-			return true
-		}
-	}
-	return false
-}
-
-type recorded struct{ d *Decision }
-
-// ErrNotRecorded says that a question was not asked for a decision. An UnavailableError holds it.
-var ErrNotRecorded = errors.New("it was not read when the event came")
-
-func (r recorded) Look(_ context.Context, q Question) (json.RawMessage, error) {
-	if reason, ok := r.d.Unavailable[q.Key()]; ok {
-		return nil, &UnavailableError{errors.New(reason)}
-	}
-	if answer, ok := r.d.Lookups[q.Key()]; ok {
-		return answer, nil
-	}
-	return nil, &UnavailableError{ErrNotRecorded}
-}
-
 // maxLookups bounds the look-ups on one event: a loop must not spend the budget of all.
 const maxLookups = 50
 
@@ -141,6 +111,14 @@ type lookups struct {
 
 // lookup asks a question once. The answer is nil for an object that does not exist.
 func (e *evaluation) lookup(q Question) any {
+	v := e.answer(q)
+	if e.explain != nil {
+		e.explain.answered(q, v)
+	}
+	return v
+}
+
+func (e *evaluation) answer(q Question) any {
 	key := q.Key()
 	if v, ok := e.lookups.decoded[key]; ok {
 		return v

@@ -20,8 +20,7 @@ func remake(t *testing.T, rs *Ruleset, in Input, d *Decision) *Decision {
 	if err := json.Unmarshal(text, &recorded); err != nil {
 		t.Fatal(err)
 	}
-	in.Lookup, in.Now = recorded.Recorded(), recorded.At
-	again, err := rs.Evaluate(t.Context(), in)
+	again, err := rs.Evaluate(t.Context(), recorded.Input(in.Event))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,9 +44,9 @@ func (q Quota) size() int { return max(q.Count, 1) }
 // Memory is what a rule remembers of a key: how often it ran with it since when, and when that
 // is forgotten (zero: never). The zero value is a key that it never ran with.
 type Memory struct {
-	Runs  int
-	Since time.Time
-	Until time.Time
+	Runs  int       `json:"runs"`
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // After is what a rule remembers after a run at that time that uses the quota.
@@ -154,7 +154,7 @@ func (e *evaluation) held(r *rule, quotas []Quota) (h hold, held bool, err error
 		return hold{}, false, nil
 	}
 	for _, q := range quotas {
-		m, err := e.in.State.Recall(e.ctx, q.Owner(r.name), q.Key)
+		m, err := e.recall(q.Owner(r.name), q.Key)
 		if err != nil {
 			return hold{}, false, &LookupError{What: "state of rule " + r.name, Err: err}
 		}

@@ -7,20 +7,20 @@ import "slices"
 // happened since the event would have to be told first.
 type Replay struct {
 	// Only are the rules that are asked; all if it is empty.
-	Only []string
+	Only []string `json:"only,omitempty"`
 	// Past is what became of the event before, by rule: see Add.
-	Past map[string]Past
+	Past map[string]Past `json:"past,omitempty"`
 	// Force lets rules run that have acted on the event.
-	Force bool
+	Force bool `json:"force,omitempty"`
 	// Unknown, if it is set, says why nobody can tell what became of the event; no rule runs then.
-	Unknown string
+	Unknown string `json:"unknown,omitempty"`
 }
 
 // Past is what a rule did about an event that is replayed.
 type Past struct {
-	Reason  string    // for people
-	Stopped bool      // it ended the evaluation
-	Actions []Planned // it planned them, the last time
+	Reason  string    `json:"reason"`            // for people
+	Stopped bool      `json:"stopped,omitempty"` // it ended the evaluation
+	Actions []Planned `json:"actions,omitempty"` // it planned them, the last time
 }
 
 // Add notes a decision on the event, or on an earlier replay of it.

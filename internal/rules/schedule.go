@@ -228,7 +228,7 @@ func (rs *Ruleset) evaluateScheduled(ctx context.Context, in Input) (*Decision, 
 		if err != nil {
 			return nil, err
 		}
-		d.Lookups, d.Unavailable = e.lookups.raw, e.lookups.unavailable
+		e.record(d)
 	}
 	d.Rules = []Outcome{o}
 	return d, nil

@@ -61,12 +61,18 @@ func people(name string, get func(e *evaluation) author) *element {
 var (
 	schema map[string]*element
 	leaves []*element
+	// leafNames are the paths of the leaves, such as contact.email.
+	leafNames []string
 
 	slotTags, slotContactName, slotMessageText int
 )
 
 func init() {
 	schema, leaves = buildSchema()
+	leafNames = make([]string, len(leaves))
+	for name, root := range schema {
+		root.nameLeaves(name)
+	}
 	slotTags = schema["conversation"].byName["tags"].slot
 	slotContactName = schema["contact"].byName["name"].slot
 	slotMessageText = schema["message"].byName["text"].slot
@@ -102,6 +108,16 @@ func (el *element) number(list []*element) []*element {
 		list = f.number(list)
 	}
 	return list
+}
+
+// nameLeaves notes the paths of the leaves.
+func (el *element) nameLeaves(path string) {
+	if el.leaf() {
+		leafNames[el.slot] = path
+	}
+	for _, f := range el.fields {
+		f.nameLeaves(path + "." + f.name)
+	}
 }
 
 // exprType is the type for the checker of expressions.

@@ -108,6 +108,9 @@ func triggerOf(ev *event.Event) event.Trigger {
 type timers struct {
 	waiting map[string]Timer
 	cancels map[string]Cancel
+
+	recorded  []Timer
+	cancelled []Cancel
 }
 
 // timersOf reads the timers of the event's subject when they are first asked for.
@@ -126,7 +129,7 @@ func (e *evaluation) timersOf() (*timers, error) {
 	if err != nil {
 		return nil, &LookupError{What: "what cancels timers", Err: err}
 	}
-	e.timers = &timers{waiting: map[string]Timer{}, cancels: map[string]Cancel{}}
+	e.timers = &timers{waiting: map[string]Timer{}, cancels: map[string]Cancel{}, recorded: waiting, cancelled: cancels}
 	for _, t := range waiting {
 		e.timers.waiting[t.Rule] = t
 	}
@@ -257,7 +260,7 @@ func (rs *Ruleset) evaluateTimer(ctx context.Context, in Input) (*Decision, erro
 		d.Cancels = []Cancel{e.settled(timer)}
 	}
 	d.Rules = []Outcome{o}
-	d.Lookups, d.Unavailable = e.lookups.raw, e.lookups.unavailable
+	e.record(d)
 	return d, nil
 }
 
