@@ -62,6 +62,7 @@ type cli struct {
 	Demo      demoCmd      `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
 	Check     checkCmd     `cmd:"" help:"Read rules as serve would, and say what is wrong."`
 	Backfill  backfillCmd  `cmd:"" help:"Recover events that no notification told of."`
+	Explain   explainCmd   `cmd:"" help:"Say why the rules did what they did on an event, or did not."`
 	API       apiCmd       `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
 	Backup    backupCmd    `cmd:"" help:"Copy the database while the service runs."`
 	Migrate   migrateCmd   `cmd:"" help:"Copy all state from SQLite to PostgreSQL, or back."`

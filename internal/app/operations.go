@@ -6,15 +6,17 @@ import (
 	"switchboard/internal/console"
 	"switchboard/internal/engine"
 	"switchboard/internal/operations"
+	"switchboard/internal/rules"
 	"switchboard/internal/store"
 )
 
 // operations are what the command line may ask this service for.
 func (a *App) operations() map[string]console.Operation {
 	return map[string]console.Operation{
-		"backup": operations.On(a.store, operations.MakeBackup),
-		"replay": operations.On(a.store, a.replay),
-		"retry":  operations.On(a.store, a.retry),
+		"backup":  operations.On(a.store, operations.MakeBackup),
+		"explain": operations.On(a.store, a.explain),
+		"replay":  operations.On(a.store, a.replay),
+		"retry":   operations.On(a.store, a.retry),
 	}
 }
 
@@ -39,14 +41,7 @@ func (a *App) replay(ctx context.Context, s *store.Store, r operations.ReplayReq
 			}
 			return nil
 		},
-		Workspace: func(name string) (string, bool) {
-			for _, w := range a.workspaces {
-				if name != "" && (name == w.o.Name || name == w.o.ID || name == w.workspaceID()) {
-					return w.workspaceID(), w.workspaceID() != ""
-				}
-			}
-			return name, name == ""
-		},
+		Workspace: a.workspaceNamed,
 	}
 	answer, err := replayer.Replay(ctx, s, r)
 	for _, w := range a.workspaces {
@@ -56,4 +51,27 @@ func (a *App) replay(ctx context.Context, s *store.Store, r operations.ReplayReq
 		a.log.InfoContext(ctx, "events were replayed by hand", "events", answer.Count(operations.ReplayStored), "rules", r.Rules, "force", r.Force)
 	}
 	return answer, err
+}
+
+// explain explains decisions.
+func (a *App) explain(ctx context.Context, s *store.Store, r operations.ExplainRequest) (operations.ExplainAnswer, error) {
+	return operations.Explainer{
+		Ruleset: func(id string) *rules.Ruleset {
+			if w := a.workspaceOf(id); w != nil {
+				return w.rules.Current()
+			}
+			return nil
+		},
+		Workspace: a.workspaceNamed,
+	}.Explain(ctx, s, r)
+}
+
+// workspaceNamed is the app id of a workspace, by its name or that id; without a name it is empty.
+func (a *App) workspaceNamed(name string) (id string, ok bool) {
+	for _, w := range a.workspaces {
+		if name != "" && (name == w.o.Name || name == w.o.ID || name == w.workspaceID()) {
+			return w.workspaceID(), w.workspaceID() != ""
+		}
+	}
+	return name, name == ""
 }

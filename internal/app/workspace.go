@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -148,12 +149,26 @@ func (w *workspace) buildLoops(context.Context) error {
 	})
 	w.rules.onChange = func(rs *rules.Ruleset) {
 		w.counters.Declare(rs.Counters())
+		w.keepRules(rs)
 		a.store.SetRuleset(a.rulesets())
 		w.engine.SetRules(rs)
 		w.sweeps.SetRules(rs)
 	}
 	w.rules.onChange(w.rules.Current())
 	return nil
+}
+
+// keepRules stores the rules, so that decisions can be explained by them when they have changed.
+func (w *workspace) keepRules(rs *rules.Ruleset) {
+	ctx, cancel := context.WithTimeout(w.app.work, 5*time.Second)
+	defer cancel()
+	text, err := json.Marshal(rs.Sources())
+	if err == nil {
+		err = w.app.store.KeepRuleset(ctx, rs.Hash(), text, w.app.store.Now())
+	}
+	if err != nil {
+		w.log.Warn("the rules are not kept: what they decide cannot be explained once they have changed", "ruleset", rs.Hash(), "err", err)
+	}
 }
 
 // buildRecovery makes what looks for missed events (I11).

@@ -215,7 +215,7 @@ func (p *loader) readHolidays(n *yaml.Node) []calendar.Days {
 	if !ok {
 		return nil
 	}
-	text, err := readHolidayFile(besides(p.file.name, name))
+	text, err := p.holidayFile(besides(p.file.name, name))
 	if err != nil {
 		p.Problem(n, "rules/holidays", "its place is relative to the rules file", "the holidays cannot be read: %s", plainError(err))
 		return nil

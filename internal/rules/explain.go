@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
+
+	"switchboard/internal/event"
 )
 
 // Explanation tells how the outcome of one rule came about. It is made by the same evaluation that makes
@@ -84,6 +86,8 @@ func (rs *Ruleset) Explain(ctx context.Context, in Input) (*Decision, []Explanat
 			}
 		case d.Considered > len(d.Rules) && stopped != "" && matchesAny(r.topics, in.Event.Topic):
 			x.NotAsked = "the rule " + stopped + " ended the evaluation (stop)"
+		case event.OwnTopic(in.Event.Topic) && len(d.Rules) > 0:
+			x.NotAsked = "the event is for the rule " + d.Rules[0].Rule + " alone"
 		default:
 			x.NotAsked = r.deaf(in.Event.Topic)
 		}

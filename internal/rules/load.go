@@ -16,8 +16,8 @@ import (
 // Source is the text of a rules file.
 type Source struct {
 	// Name is what problems call the file, usually its path as the user gave it.
-	Name string
-	Text []byte
+	Name string `json:"name"`
+	Text []byte `json:"text"`
 }
 
 // maxFile bounds a rules file, in bytes.

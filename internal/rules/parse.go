@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -24,6 +25,8 @@ type loader struct {
 
 	calendars map[string]*hours
 	holidays  []Source // the files that calendars name
+	// holidayFile reads one of them.
+	holidayFile func(path string) ([]byte, error)
 
 	admin    string
 	adminAt  string // the file that says it
@@ -50,10 +53,35 @@ type parsedFile struct {
 // the file that names them.
 func Parse(files []Source) (*Ruleset, []diag.Problem) { return parse(files, (*loader).refuseLoops) }
 
+// Sources are the texts that a ruleset was made of.
+type Sources struct {
+	Files    []Source `json:"files"`
+	Holidays []Source `json:"holidays,omitempty"` // in the order in which calendars name them
+}
+
+// ParseSources compiles a ruleset again from its sources. Nothing is read but those. Rules that were
+// accepted once are accepted, whatever check says about loops today.
+func ParseSources(s Sources) (*Ruleset, []diag.Problem) {
+	next := s.Holidays
+	return parseWith(s.Files, func(*loader) {}, func(string) ([]byte, error) {
+		if len(next) == 0 {
+			return nil, errors.New("it was not kept")
+		}
+		text := next[0].Text
+		next = next[1:]
+		return text, nil
+	})
+}
+
 // parse compiles rules files. checkAll looks at all rules together, if each is fine by itself.
 func parse(files []Source, checkAll func(*loader)) (*Ruleset, []diag.Problem) {
+	return parseWith(files, checkAll, readHolidayFile)
+}
+
+func parseWith(files []Source, checkAll func(*loader), holidayFile func(string) ([]byte, error)) (*Ruleset, []diag.Problem) {
 	p := &loader{
-		lists: map[string]*list{}, calendars: map[string]*hours{}, names: map[string]string{}, refused: map[*yaml.Node]bool{},
+		holidayFile: holidayFile,
+		lists:       map[string]*list{}, calendars: map[string]*hours{}, names: map[string]string{}, refused: map[*yaml.Node]bool{},
 	}
 	var parsed []*parsedFile
 	for _, src := range files {
@@ -86,7 +114,7 @@ func parse(files []Source, checkAll func(*loader)) (*Ruleset, []diag.Problem) {
 	if diag.HasErrors(p.problems) {
 		return nil, p.problems
 	}
-	rs := newRuleset(slices.Concat(files, p.holidays), p.rules, p.admin, p.counters)
+	rs := newRuleset(Sources{files, p.holidays}, p.rules, p.admin, p.counters)
 	if p.breaker > 0 {
 		rs.breaker = p.breaker
 	}

@@ -12,9 +12,10 @@ import (
 
 // Ruleset is all rules of one load. It never changes and is safe for concurrent use.
 type Ruleset struct {
-	hash  string
-	admin string
-	rules []*rule
+	hash    string
+	sources Sources
+	admin   string
+	rules   []*rule
 	// byTopic are the rules that listen to each known topic, so that an event costs nothing
 	// for the rules that do not.
 	byTopic  map[string]listeners
@@ -22,8 +23,8 @@ type Ruleset struct {
 	breaker  int // actions on a subject in an hour
 }
 
-func newRuleset(files []Source, rules []*rule, admin string, counters []actions.CounterSpec) *Ruleset {
-	rs := &Ruleset{hash: hashOf(files), admin: admin, counters: counters, breaker: defaultBreaker, rules: rules, byTopic: map[string]listeners{}}
+func newRuleset(sources Sources, rules []*rule, admin string, counters []actions.CounterSpec) *Ruleset {
+	rs := &Ruleset{hash: hashOf(slices.Concat(sources.Files, sources.Holidays)), sources: sources, admin: admin, counters: counters, breaker: defaultBreaker, rules: rules, byTopic: map[string]listeners{}}
 	topics := event.Topics()
 	for i, r := range rules {
 		r.place = i
@@ -86,6 +87,9 @@ func (rs *Ruleset) rulesFor(topic string) listeners {
 
 // Hash identifies the ruleset: the same texts give the same hash, 16 hexadecimal digits.
 func (rs *Ruleset) Hash() string { return rs.hash }
+
+// Sources are the texts that the ruleset was made of.
+func (rs *Ruleset) Sources() Sources { return rs.sources }
 
 // Admin refers to the teammate that actions act as (settings.admin): an e-mail address, a
 // name or an id; empty when the rules do not say.

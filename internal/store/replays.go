@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,8 +12,7 @@ import (
 	"switchboard/internal/event"
 )
 
-// Decided says which decided events are meant; what is left out does not matter. Events that
-// Switchboard made itself, when a timer came due or an event was replayed, are not among them.
+// Decided says which decided events are meant; what is left out does not matter.
 type Decided struct {
 	Workspace    string
 	After        int64 // those that arrived after this one
@@ -21,15 +21,22 @@ type Decided struct {
 	Topic        string
 	Subject      string
 	Since, Until time.Time // when it happened: from Since on, before Until
-	Limit        int       // at the most so many
+	// Own are those too that Switchboard made itself: when a timer came due, a schedule found something,
+	// or an event was replayed.
+	Own bool
+	// Newest takes the newest ones in place of the oldest, if there are more than Limit.
+	Newest bool
+	Limit  int // at the most so many
 }
 
 // where is the condition, and the values for it.
 func (d Decided) where() (string, []any) {
 	var where strings.Builder
 	var args []any
-	where.WriteString("WHERE topic NOT IN ('" + event.TopicTimer + "', '" + event.TopicSchedule + "') AND substr(id, 1, 7) <> 'replay/'" +
-		" AND EXISTS (SELECT 1 FROM decisions d WHERE d.seq = events.seq)")
+	where.WriteString("WHERE EXISTS (SELECT 1 FROM decisions d WHERE d.seq = events.seq)")
+	if !d.Own {
+		where.WriteString(" AND topic NOT IN ('" + event.TopicTimer + "', '" + event.TopicSchedule + "') AND substr(id, 1, 7) <> 'replay/'")
+	}
 	also := func(condition string, value any) {
 		args = append(args, value)
 		where.WriteString(" AND " + condition + arg(len(args)))
@@ -63,7 +70,11 @@ func (d Decided) where() (string, []any) {
 		}
 		where.WriteString(" AND (" + strings.Join(named, " OR ") + ")")
 	}
-	return where.String() + " ORDER BY seq " + limit(d.Limit), args
+	order := " ORDER BY seq "
+	if d.Newest {
+		order += "DESC "
+	}
+	return where.String() + order + limit(d.Limit), args
 }
 
 // FindDecided returns the events that are meant, in the order of their arrival. One whose payload a
@@ -76,7 +87,11 @@ func (s *Store) FindDecided(ctx context.Context, d Decided) ([]event.Event, erro
 	if err != nil {
 		return nil, fmt.Errorf("look for events: %w", err)
 	}
-	return s.scanEvents(ctx, rows)
+	list, err := s.scanEvents(ctx, rows)
+	if d.Newest {
+		slices.Reverse(list)
+	}
+	return list, err
 }
 
 // MostReplays is how often one event is replayed at the most.

@@ -71,14 +71,16 @@ func TestFindDecided(t *testing.T) {
 		which store.Decided
 		want  []string
 	}{
-		"all":         {store.Decided{Limit: 10}, []string{"n0", "n1", "n2", "n3"}},
-		"few":         {store.Decided{Limit: 2}, []string{"n0", "n1"}},
-		"those after": {store.Decided{After: all[1].Seq, Limit: 10}, []string{"n2", "n3"}},
-		"a topic":     {store.Decided{Topic: "conversation.admin.replied", Limit: 10}, []string{"n3"}},
-		"a subject":   {store.Decided{Subject: "conversation/1", Limit: 10}, []string{"n1", "n3"}},
-		"a time":      {store.Decided{Since: start.Add(time.Hour), Until: start.Add(3 * time.Hour), Limit: 10}, []string{"n1", "n2"}},
-		"named":       {store.Decided{Seqs: []int64{all[3].Seq}, IDs: []string{"n1", "timer/1/0/r", "waits"}, Limit: 10}, []string{"n1", "n3"}},
-		"a workspace": {store.Decided{Workspace: "other", Limit: 10}, nil},
+		"all":          {store.Decided{Limit: 10}, []string{"n0", "n1", "n2", "n3"}},
+		"few":          {store.Decided{Limit: 2}, []string{"n0", "n1"}},
+		"with our own": {store.Decided{Own: true, Limit: 10}, []string{"n0", "n1", "n2", "n3", "replay/1/1", "replay/1/2", "timer/1/0/r"}},
+		"the newest":   {store.Decided{Newest: true, Limit: 2}, []string{"n2", "n3"}},
+		"those after":  {store.Decided{After: all[1].Seq, Limit: 10}, []string{"n2", "n3"}},
+		"a topic":      {store.Decided{Topic: "conversation.admin.replied", Limit: 10}, []string{"n3"}},
+		"a subject":    {store.Decided{Subject: "conversation/1", Limit: 10}, []string{"n1", "n3"}},
+		"a time":       {store.Decided{Since: start.Add(time.Hour), Until: start.Add(3 * time.Hour), Limit: 10}, []string{"n1", "n2"}},
+		"named":        {store.Decided{Seqs: []int64{all[3].Seq}, IDs: []string{"n1", "timer/1/0/r", "waits"}, Limit: 10}, []string{"n1", "n3"}},
+		"a workspace":  {store.Decided{Workspace: "other", Limit: 10}, nil},
 		"all of it": {store.Decided{
 			Workspace: "ws", Topic: all[2].Topic, Subject: "conversation/0", Since: start.Add(time.Hour), IDs: []string{"n2", "n3"}, Limit: 10,
 		}, []string{"n2"}},
