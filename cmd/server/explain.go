@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,7 +135,7 @@ func (c *explainCmd) alone(ctx context.Context, s *store.Store, r operations.Exp
 }
 
 func printExplained(out io.Writer, one operations.Explained) error {
-	name := "event " + fmt.Sprint(one.Seq)
+	name := "event " + strconv.FormatInt(one.Seq, 10)
 	if one.Seq == 0 {
 		name = "the notification"
 	}
