@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -135,12 +134,13 @@ func (c *explainCmd) alone(ctx context.Context, s *store.Store, r operations.Exp
 }
 
 func printExplained(out io.Writer, one operations.Explained) error {
-	name := "event " + strconv.FormatInt(one.Seq, 10)
 	if one.Seq == 0 {
-		name = "the notification"
+		_, _ = fmt.Fprintf(out, "notification %s: %s on %s\n", one.ID, one.Topic, one.Subject)
+		_, _ = fmt.Fprintf(out, "happened %s; by the rules %s\n", stampOf(one.Happened), one.Ruleset)
+	} else {
+		_, _ = fmt.Fprintf(out, "event %d %s: %s on %s\n", one.Seq, one.ID, one.Topic, one.Subject)
+		_, _ = fmt.Fprintf(out, "happened %s, decided %s by the rules %s\n", stampOf(one.Happened), stampOf(one.Decided), one.Ruleset)
 	}
-	_, _ = fmt.Fprintf(out, "%s %s: %s on %s\n", name, one.ID, one.Topic, one.Subject)
-	_, _ = fmt.Fprintf(out, "happened %s, decided %s by the rules %s\n", stampOf(one.Happened), stampOf(one.Decided), one.Ruleset)
 	if one.By != one.Ruleset {
 		_, _ = fmt.Fprintf(out, "explained by the rules %s\n", one.By)
 	}

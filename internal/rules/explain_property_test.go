@@ -81,11 +81,11 @@ func agree(t *testing.T, x Explanation) {
 		}
 		return true
 	}
-	any := len(x.Any) == 0
+	one := len(x.Any) == 0
 	for _, c := range x.Any {
-		any = any || c.Value == ClauseTrue
+		one = one || c.Value == ClauseTrue
 	}
-	matches := all(x.If, ClauseTrue) && any && all(x.None, ClauseFalse)
+	matches := all(x.If, ClauseTrue) && one && all(x.None, ClauseFalse)
 	switch x.Outcome.Verdict {
 	case Ran, HeldBack:
 		if !matches {

@@ -127,7 +127,7 @@ func (e *evaluation) answer(q Question) any {
 		fail(site{}, "%s is not available: %s", q, reason)
 	}
 	if e.in.Lookup == nil {
-		fail(site{}, "the payload does not say, and nothing can be looked up here")
+		fail(site{}, "the event does not say: %s would have to be looked up, and nothing can be looked up here", q)
 	}
 	if len(e.lookups.raw)+len(e.lookups.unavailable) >= maxLookups {
 		fail(site{}, "more than %d look-ups on one event", maxLookups)
