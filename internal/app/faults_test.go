@@ -113,7 +113,7 @@ var kindsOfCall = map[string]kindOfCall{
 
 // TestI4_I6_every_kind_of_call lets each kind of call go wrong in each way, once, and looks
 // for its effect: there once when it was a passing trouble, not there and a dead letter when it
-// was refused for good, and never there twice.
+// was refused for good, and never there twice. The race detector sees one in four, others each time.
 func TestI4_I6_every_kind_of_call(t *testing.T) {
 	t.Parallel()
 	type trouble struct {
@@ -130,8 +130,12 @@ func TestI4_I6_every_kind_of_call(t *testing.T) {
 		"hang before": {simulator.Fault{Kind: simulator.HangBefore}, false}, "hang after": {simulator.Fault{Kind: simulator.HangAfter}, false},
 		"no JSON": {simulator.Fault{Kind: simulator.BadJSON}, false}, "cut short": {simulator.Fault{Kind: simulator.Truncated}, false}, "empty": {simulator.Fault{Kind: simulator.EmptyBody}, false},
 	}
+	n := 0
 	for call, k := range kindsOfCall {
 		for name, tr := range troubles {
+			if n++; racing && n%4 != 0 {
+				continue
+			}
 			t.Run(call+"/"+name, func(t *testing.T) {
 				rules := "version: 1\nrules:\n  - {name: r, when: conversation.user.created, " + k.rule + "}\n"
 				inBubble(t, rules, simulator.Options{}, func(w *world) {

@@ -108,6 +108,10 @@ rules:
     then:
       - reply: "Hello"
 `
+	pause := 12 * time.Hour
+	if racing {
+		pause = 2 * time.Hour
+	}
 	inBubble(t, rules, simulator.Options{NoEcho: true}, func(w *world) {
 		synctest.Wait()
 		w.sim.SetFaults(simulator.Faults{Rules: []simulator.Fault{{Kind: simulator.ResetAfter, Endpoint: "POST /conversations/{id}/reply"}}})
@@ -116,7 +120,7 @@ rules:
 		}
 		time.Sleep(5 * time.Second)
 		w.sim.SetFaults(simulator.Faults{TokenRevoked: true})
-		time.Sleep(12 * time.Hour)
+		time.Sleep(pause)
 		w.sim.SetFaults(simulator.Faults{})
 		w.settle(2 * time.Hour)
 		st, err := w.app.Store().Stats(context.Background())
