@@ -47,6 +47,7 @@ type SharedBudget struct {
 	idle     chan struct{} // closed when the goroutine ends
 	closed   bool
 	wake     chan struct{}
+	gone     chan struct{} // closed when what is not said yet is given up
 	last     roundResult
 	lastAt   time.Time // when last was learned, on this machine's clock; zero: never
 	failures int       // rounds in a row
@@ -92,7 +93,7 @@ func NewSharedBudget(o SharedOptions) *SharedBudget {
 	}
 	b := &SharedBudget{
 		o: o, replica: rand.Text()[:13], life: o.CallTimeout + permitAge + roundTimeout + lateness,
-		grants: map[uint64]int{}, wake: make(chan struct{}, 1), last: roundResult{machine: newMachine(o.Share)},
+		grants: map[uint64]int{}, wake: make(chan struct{}, 1), gone: make(chan struct{}), last: roundResult{machine: newMachine(o.Share)},
 	}
 	b.metrics = newBudgetMetrics(o.Registerer, b.State)
 	return b
@@ -201,6 +202,9 @@ func (b *SharedBudget) Close(ctx context.Context) error {
 	b.closed = true
 	idle, running := b.idle, b.running
 	b.nudge()
+	if !running && ctx.Err() != nil {
+		b.giveUp() // calls that are cut off report later
+	}
 	b.mu.Unlock()
 	if !running {
 		return nil
@@ -209,7 +213,31 @@ func (b *SharedBudget) Close(ctx context.Context) error {
 	case <-idle:
 		return nil
 	case <-ctx.Done():
+		// Nobody waits for it any more, so it must not go on by itself: the process ends, or its store is
+		// closed. The others count the calls in flight as over when their time has passed.
+		b.mu.Lock()
+		b.giveUp()
+		b.mu.Unlock()
 		return fmt.Errorf("tell the shared budget of the last calls: %w", ctx.Err())
+	}
+}
+
+// giveUp lets the goroutine end with what it has not said. b.mu is held.
+func (b *SharedBudget) giveUp() {
+	select {
+	case <-b.gone:
+	default:
+		close(b.gone)
+	}
+}
+
+// given tells whether giveUp was called.
+func (b *SharedBudget) given() bool {
+	select {
+	case <-b.gone:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -217,7 +245,7 @@ func (b *SharedBudget) Close(ctx context.Context) error {
 func (b *SharedBudget) kick() {
 	switch {
 	case !b.running:
-		if b.closed && len(b.reports) == 0 {
+		if b.closed && len(b.reports) == 0 || b.given() {
 			return
 		}
 		b.running, b.idle = true, make(chan struct{})

@@ -53,6 +53,7 @@ func (b *SharedBudget) pauseFor(d time.Duration, interruptible bool) {
 	select {
 	case <-timer.C:
 	case <-wake:
+	case <-b.gone:
 	}
 }
 
@@ -62,9 +63,13 @@ func (b *SharedBudget) prepare() *round {
 	defer b.mu.Unlock()
 	now := time.Now()
 	b.dropOld(now)
+	if b.given() {
+		b.reports, b.wished = nil, false
+		clear(b.grants)
+	}
 	waiting := len(b.waiting) > 0 && !b.closed
 	// A wish that the others were told of and that is gone is taken back in the last round.
-	if !waiting && len(b.reports) == 0 && !b.look && !b.wished {
+	if !waiting && len(b.reports) == 0 && !b.look && !b.wished || b.given() {
 		b.running = false
 		close(b.idle)
 		return nil
