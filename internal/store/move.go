@@ -244,7 +244,9 @@ func scanRow(r *sql.Rows, columns int) (row []any, size int, err error) {
 		case string:
 			size += len(v)
 		case []byte:
-			size += len(v)
+			if size += len(v); v == nil { // another way in which it does
+				row[i] = []byte{}
+			}
 		}
 	}
 	return row, size, err
