@@ -3,10 +3,16 @@ package app
 import (
 	"context"
 
+	"switchboard/internal/backtest"
 	"switchboard/internal/operations"
 )
 
 // Replay does what POST /api/v1/replay does.
 func (a *App) Replay(ctx context.Context, r operations.ReplayRequest) (operations.ReplayAnswer, error) {
 	return a.replay(ctx, a.store, r)
+}
+
+// Backtest does what POST /api/v1/backtest does.
+func (a *App) Backtest(ctx context.Context, r operations.BacktestRequest) (*backtest.Report, error) {
+	return a.backtest(ctx, a.store, r)
 }

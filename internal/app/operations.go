@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"switchboard/internal/backtest"
 	"switchboard/internal/console"
 	"switchboard/internal/engine"
 	"switchboard/internal/operations"
@@ -13,10 +14,11 @@ import (
 // operations are what the command line may ask this service for.
 func (a *App) operations() map[string]console.Operation {
 	return map[string]console.Operation{
-		"backup":  operations.On(a.store, operations.MakeBackup),
-		"explain": operations.On(a.store, a.explain),
-		"replay":  operations.On(a.store, a.replay),
-		"retry":   operations.On(a.store, a.retry),
+		"backtest": operations.On(a.store, a.backtest),
+		"backup":   operations.On(a.store, operations.MakeBackup),
+		"explain":  operations.On(a.store, a.explain),
+		"replay":   operations.On(a.store, a.replay),
+		"retry":    operations.On(a.store, a.retry),
 	}
 }
 
@@ -53,17 +55,22 @@ func (a *App) replay(ctx context.Context, s *store.Store, r operations.ReplayReq
 	return answer, err
 }
 
+// backtest tells what other rules would have done.
+func (a *App) backtest(ctx context.Context, s *store.Store, r operations.BacktestRequest) (*backtest.Report, error) {
+	return operations.Backtester{Ruleset: a.rulesOf, Workspace: a.workspaceNamed}.Backtest(ctx, s, r)
+}
+
+// rulesOf are the rules in use for a workspace; nil when nobody serves it.
+func (a *App) rulesOf(id string) *rules.Ruleset {
+	if w := a.workspaceOf(id); w != nil {
+		return w.rules.Current()
+	}
+	return nil
+}
+
 // explain explains decisions.
 func (a *App) explain(ctx context.Context, s *store.Store, r operations.ExplainRequest) (operations.ExplainAnswer, error) {
-	return operations.Explainer{
-		Ruleset: func(id string) *rules.Ruleset {
-			if w := a.workspaceOf(id); w != nil {
-				return w.rules.Current()
-			}
-			return nil
-		},
-		Workspace: a.workspaceNamed,
-	}.Explain(ctx, s, r)
+	return operations.Explainer{Ruleset: a.rulesOf, Workspace: a.workspaceNamed}.Explain(ctx, s, r)
 }
 
 // workspaceNamed is the app id of a workspace, by its name or that id; without a name it is empty.

@@ -1,0 +1,225 @@
+// Package backtest tells what a change of the rules would have done: it has two rulesets decide the events
+// that are stored, side by side, on a clock that the events set, and reports where they differ.
+//
+// Both sides begin with nothing remembered and see the same events in the order of their arrival, at the
+// times when they were decided, with the facts that were recorded then. Timers come due on the virtual
+// clock: before an event is decided, the timers that are due by then are. A fact that was not recorded is
+// unknown and never guessed: the rule that needs it fails, which is counted and named.
+//
+// What rules do changes what happens next; a backtest cannot know how. The events are those that followed
+// what was done then. Nothing is stored and nothing is sent.
+package backtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"switchboard/internal/event"
+	"switchboard/internal/rules"
+)
+
+// History gives what is stored.
+type History struct {
+	// Events calls back with the events that were decided, oldest first, with their decisions. Those
+	// that say that a timer came due, and replays, are left out.
+	Events func(ctx context.Context, each func(event.Event, *rules.Decision) error) error
+	// Decision gives the decision on the event with an id, for timers; nil if there is none.
+	Decision func(ctx context.Context, workspace, id string) (*rules.Decision, error)
+}
+
+// run is one rule that ran.
+type run struct {
+	rule, cause               string
+	workspace, subject, topic string
+	at                        time.Time
+	actions                   []rules.Planned
+}
+
+// Backtest has the rulesets decide the history. progress, if not nil, is told how many events are done.
+func Backtest(ctx context.Context, h History, old, changed *rules.Ruleset, progress func(events int)) (*Report, error) {
+	t := &test{history: h, sides: [2]*side{newSide(old), newSide(changed)}, report: newReport(old, changed), open: map[string]pending{}}
+	err := h.Events(ctx, func(ev event.Event, d *rules.Decision) error {
+		if err := t.event(ctx, ev, d); err != nil {
+			return err
+		}
+		if t.report.Events++; progress != nil && t.report.Events%1000 == 0 {
+			progress(t.report.Events)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.timers(ctx, t.report.Through); err != nil {
+		return nil, err
+	}
+	t.end()
+	return t.report, nil
+}
+
+// test is a backtest that goes on.
+type test struct {
+	history History
+	sides   [2]*side // the old rules and the changed ones
+	report  *Report
+	// open are runs of timers of which the other side has had none yet, by rule and cause.
+	open map[string]pending
+}
+
+// pending is a run that one side had.
+type pending struct {
+	side int
+	run  run
+}
+
+// event decides one event on both sides.
+func (t *test) event(ctx context.Context, ev event.Event, d *rules.Decision) error {
+	if err := t.timers(ctx, d.At); err != nil {
+		return err
+	}
+	if t.report.Since.IsZero() {
+		t.report.Since = d.At
+	}
+	t.report.Through = d.At
+	for _, s := range t.sides {
+		in := d.Input(ev)
+		in.Replay = nil
+		got, err := s.decide(ctx, in, ev.ID)
+		if err != nil {
+			return fmt.Errorf("event %d: %w", ev.Seq, err)
+		}
+		t.unknown(s, got)
+		s.sweep(d.At)
+	}
+	t.compare()
+	return nil
+}
+
+// timers lets the timers come due that are by a time, side by side in the order of their times.
+func (t *test) timers(ctx context.Context, by time.Time) error {
+	for i, s := range t.sides {
+		for {
+			due, ok := s.next(by)
+			if !ok {
+				break
+			}
+			if err := t.fire(ctx, s, due); err != nil {
+				return err
+			}
+			t.note(i)
+		}
+	}
+	return nil
+}
+
+// fire decides about a timer that came due. What was read when it came due then, if it did, is known.
+func (t *test) fire(ctx context.Context, s *side, due dueTimer) error {
+	ev, err := due.fire()
+	if err != nil {
+		return err
+	}
+	then, err := t.history.Decision(ctx, ev.Workspace, ev.ID)
+	if err != nil {
+		return err
+	}
+	if then == nil { // no timer of this rule came due then
+		then = &rules.Decision{}
+	}
+	now := due.timer.DueAt
+	if s == t.sides[1] && len(then.Lookups) > 0 && !then.At.IsZero() && then.At.Sub(now).Abs() > onTime {
+		t.report.rule(due.rule).OtherTimes++
+	}
+	got, err := s.decide(ctx, rules.Input{Event: ev, Now: now, Lookup: then.Recorded()}, causeOf(due.timer.Trigger))
+	if err != nil {
+		return fmt.Errorf("timer of %s: %w", due.rule, err)
+	}
+	t.unknown(s, got)
+	return nil
+}
+
+// onTime is how far the time when a timer comes due may be from when its facts were read.
+const onTime = time.Minute
+
+// causeOf names what both sides may do when a timer comes due.
+func causeOf(trigger event.Trigger) string { return "timer " + trigger.ID }
+
+// note keeps the runs of a timer until the other side has had its own: the two may come due at different
+// times.
+func (t *test) note(i int) {
+	for _, r := range t.sides[i].runs {
+		key := r.workspace + "\x00" + r.rule + "\x00" + r.cause
+		other, waits := t.open[key]
+		switch {
+		case waits && other.side != i:
+			delete(t.open, key)
+			pair := [2]*run{&r, &other.run}
+			if i == 1 {
+				pair = [2]*run{&other.run, &r}
+			}
+			t.report.add(pair[0], pair[1])
+		case waits:
+			t.settle(other)
+			t.open[key] = pending{i, r}
+		default:
+			t.open[key] = pending{i, r}
+		}
+	}
+	t.sides[i].runs = t.sides[i].runs[:0]
+}
+
+// settle reports a run that only one side had.
+func (t *test) settle(p pending) {
+	if p.side == 0 {
+		t.report.add(&p.run, nil)
+	} else {
+		t.report.add(nil, &p.run)
+	}
+}
+
+// end reports what is open.
+func (t *test) end() {
+	keys := make([]string, 0, len(t.open))
+	for key := range t.open {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if p := t.open[key]; !t.sides[1-p.side].waits(p.run) { // else the history ends too early to tell
+			t.settle(p)
+		}
+	}
+	t.report.finish()
+}
+
+// compare reports what the two sides have done on one event.
+func (t *test) compare() {
+	old, changed := t.sides[0].runs, t.sides[1].runs
+	for i := range old {
+		j := slices.IndexFunc(changed, func(r run) bool { return r.rule == old[i].rule })
+		if j < 0 {
+			t.report.add(&old[i], nil)
+		} else {
+			t.report.add(&old[i], &changed[j])
+		}
+	}
+	for j := range changed {
+		if !slices.ContainsFunc(old, func(r run) bool { return r.rule == changed[j].rule }) {
+			t.report.add(nil, &changed[j])
+		}
+	}
+	t.sides[0].runs, t.sides[1].runs = old[:0], changed[:0]
+}
+
+// unknown counts the rules that failed for a fact that was not recorded.
+func (t *test) unknown(s *side, d *rules.Decision) {
+	if !d.Unrecorded() {
+		return
+	}
+	for _, o := range d.Rules {
+		if o.Verdict == rules.Failed && s == t.sides[1] {
+			t.report.unknown(o.Rule, d)
+		}
+	}
+}

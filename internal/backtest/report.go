@@ -1,0 +1,167 @@
+package backtest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"switchboard/internal/rules"
+)
+
+// Report tells how two rulesets differ on a history.
+type Report struct {
+	// Old and New are the hashes of the rulesets.
+	Old string `json:"old"`
+	New string `json:"new"`
+	// Events is how many events were decided, the first at Since, the last at Through.
+	Events  int       `json:"events"`
+	Since   time.Time `json:"since,omitzero"`
+	Through time.Time `json:"through,omitzero"`
+	// Runs is how often a rule ran on each side.
+	OldRuns int `json:"old_runs"`
+	NewRuns int `json:"new_runs"`
+	// Rules are those that differ, and those to which facts were missing, in the order of their names.
+	Rules []*RuleReport `json:"rules"`
+
+	byRule map[string]*RuleReport
+}
+
+// RuleReport is where a rule differs.
+type RuleReport struct {
+	Rule string `json:"rule"`
+	// Gained are events on which only the new rules run it, Lost those on which only the old ones do,
+	// Changed those on which it does something else, or at another time.
+	Gained  Difference `json:"gained,omitzero"`
+	Lost    Difference `json:"lost,omitzero"`
+	Changed Difference `json:"changed,omitzero"`
+	// Unknown is how often the new rule needed a fact that was not recorded, and Facts which.
+	Unknown int            `json:"unknown,omitempty"`
+	Facts   map[string]int `json:"facts,omitempty"`
+	// OtherTimes is how many timers came due at another time than then, and were decided on what was
+	// read then.
+	OtherTimes int `json:"other_times,omitempty"`
+}
+
+// Difference counts and shows some.
+type Difference struct {
+	Total    int       `json:"total"`
+	Subjects int       `json:"subjects"` // how many conversations or others
+	Examples []Example `json:"examples,omitempty"`
+
+	subjects map[string]bool
+}
+
+// Example is one event on which a rule differs.
+type Example struct {
+	Subject string          `json:"subject"`
+	Topic   string          `json:"topic"`
+	Cause   string          `json:"cause"` // the id of the event, or of what started the timer
+	OldAt   time.Time       `json:"old_at,omitzero"`
+	NewAt   time.Time       `json:"new_at,omitzero"`
+	Old     []rules.Planned `json:"old,omitempty"`
+	New     []rules.Planned `json:"new,omitempty"`
+}
+
+// mostExamples is how many are shown of each kind.
+const mostExamples = 3
+
+func newReport(old, changed *rules.Ruleset) *Report {
+	return &Report{Old: old.Hash(), New: changed.Hash(), byRule: map[string]*RuleReport{}}
+}
+
+func (r *Report) rule(name string) *RuleReport {
+	if r.byRule[name] == nil {
+		r.byRule[name] = &RuleReport{Rule: name}
+	}
+	return r.byRule[name]
+}
+
+// add notes what a rule did on one cause: on both sides, or on one of them.
+func (r *Report) add(old, changed *run) {
+	if old != nil {
+		r.OldRuns++
+	}
+	if changed != nil {
+		r.NewRuns++
+	}
+	switch {
+	case old == nil:
+		r.rule(changed.rule).Gained.add(old, changed)
+	case changed == nil:
+		r.rule(old.rule).Lost.add(old, changed)
+	case !old.at.Equal(changed.at) || !sameActions(old.actions, changed.actions):
+		r.rule(old.rule).Changed.add(old, changed)
+	}
+}
+
+func (d *Difference) add(old, changed *run) {
+	one := cmp.Or(old, changed)
+	if d.subjects == nil {
+		d.subjects = map[string]bool{}
+	}
+	d.Total++
+	fresh := !d.subjects[one.subject]
+	d.subjects[one.subject] = true
+	if len(d.Examples) == mostExamples || !fresh && len(d.subjects) < mostExamples {
+		return
+	}
+	x := Example{Subject: one.subject, Topic: one.topic, Cause: one.cause}
+	if old != nil {
+		x.OldAt, x.Old = old.at, old.actions
+	}
+	if changed != nil {
+		x.NewAt, x.New = changed.at, changed.actions
+	}
+	d.Examples = append(d.Examples, x)
+}
+
+// sameActions compares what is done, not how the file says it.
+func sameActions(a, b []rules.Planned) bool {
+	return slices.EqualFunc(a, b, func(x, y rules.Planned) bool {
+		return x.Kind == y.Kind && x.Admin == y.Admin && bytes.Equal(compact(x.Params), compact(y.Params))
+	})
+}
+
+func compact(text json.RawMessage) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, text) != nil {
+		return text
+	}
+	return b.Bytes()
+}
+
+// unknown notes that a rule failed because facts are unknown.
+func (r *Report) unknown(rule string, d *rules.Decision) {
+	one := r.rule(rule)
+	one.Unknown++
+	if one.Facts == nil {
+		one.Facts = map[string]int{}
+	}
+	for question, reason := range d.Unavailable {
+		if reason == rules.ErrNotRecorded.Error() {
+			kind, _, _ := strings.Cut(question, "/")
+			one.Facts[kind]++
+		}
+	}
+}
+
+func (r *Report) finish() {
+	for _, name := range slices.Sorted(maps.Keys(r.byRule)) {
+		one := r.byRule[name]
+		for _, d := range []*Difference{&one.Gained, &one.Lost, &one.Changed} {
+			d.Subjects = len(d.subjects)
+		}
+		r.Rules = append(r.Rules, one)
+	}
+}
+
+// Differs tells whether anything would have been done otherwise.
+func (r *Report) Differs() bool {
+	return slices.ContainsFunc(r.Rules, func(one *RuleReport) bool {
+		return one.Gained.Total+one.Lost.Total+one.Changed.Total > 0
+	})
+}

@@ -1,0 +1,133 @@
+package operations
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"switchboard/internal/backtest"
+	"switchboard/internal/diag"
+	"switchboard/internal/event"
+	"switchboard/internal/rules"
+	"switchboard/internal/store"
+)
+
+// BacktestRequest says which rules are held against which, and on what.
+type BacktestRequest struct {
+	// New are the changed rules; Old those that they are held against, the rules in use if it is empty.
+	New       rules.Sources `json:"new"`
+	Old       rules.Sources `json:"old,omitzero"`
+	Since     time.Time     `json:"since,omitzero"` // when the events happened
+	Until     time.Time     `json:"until,omitzero"`
+	Workspace string        `json:"workspace,omitempty"` // its name or app id
+}
+
+// Backtester tells what other rules would have done.
+type Backtester struct {
+	// Ruleset gives the rules that are in use for a workspace; nil when nobody serves it.
+	Ruleset func(workspace string) *rules.Ruleset
+	// Workspace is as for Replayer. Without a name it is the only one there is.
+	Workspace func(name string) (id string, ok bool)
+}
+
+// page is how many events are read at once.
+const page = 500
+
+// Backtest tells what the new rules would have done otherwise than the old ones.
+func (b Backtester) Backtest(ctx context.Context, s *store.Store, r BacktestRequest) (*backtest.Report, error) {
+	workspace, ok := b.Workspace(r.Workspace)
+	if !ok {
+		return nil, refuse("there is no workspace %q", r.Workspace)
+	}
+	changed, err := compiled("new", r.New)
+	if err != nil {
+		return nil, err
+	}
+	old := b.Ruleset(workspace)
+	if len(r.Old.Files) > 0 {
+		if old, err = compiled("old", r.Old); err != nil {
+			return nil, err
+		}
+	}
+	if old == nil {
+		return nil, refuse("name the workspace, or the old rules")
+	}
+	which := store.Decided{Workspace: workspace, Since: r.Since, Until: r.Until, Own: true, Limit: page}
+	h := backtest.History{
+		Events: func(ctx context.Context, each func(event.Event, *rules.Decision) error) error {
+			return eachDecided(ctx, s, which, each)
+		},
+		Decision: func(ctx context.Context, workspace, id string) (*rules.Decision, error) {
+			return decisionNamed(ctx, s, workspace, id)
+		},
+	}
+	return backtest.Backtest(ctx, h, old, changed, nil)
+}
+
+// compiled compiles rules that came with a request.
+func compiled(which string, sources rules.Sources) (*rules.Ruleset, error) {
+	rs, problems := rules.ParseSources(sources)
+	if rs != nil {
+		return rs, nil
+	}
+	var text strings.Builder
+	_ = diag.WriteText(&text, problems, false) // a Builder takes everything
+	return nil, refuse("the %s rules cannot be used:\n%s", which, strings.TrimSpace(text.String()))
+}
+
+// eachDecided calls back with the decided events, oldest first. Timers come due on a clock of their own in a
+// backtest, and replays are nothing that happened.
+func eachDecided(ctx context.Context, s *store.Store, which store.Decided, each func(event.Event, *rules.Decision) error) error {
+	for {
+		found, err := s.FindDecided(ctx, which)
+		if err != nil {
+			return err
+		}
+		for _, ev := range found {
+			if ev.Topic == event.TopicTimer || ev.Replayed() || ev.Payload == nil {
+				continue
+			}
+			d, err := decisionOn(ctx, s, ev.Seq)
+			if err != nil {
+				return err
+			}
+			if d == nil {
+				continue // pruned meanwhile
+			}
+			if err := each(ev, d); err != nil {
+				return err
+			}
+		}
+		if len(found) < which.Limit {
+			return nil
+		}
+		which.After = found[len(found)-1].Seq
+	}
+}
+
+// decisionOn reads the decision on an event; nil when there is none.
+func decisionOn(ctx context.Context, s *store.Store, seq int64) (*rules.Decision, error) {
+	row, ok, err := s.DecisionOf(ctx, seq)
+	if err != nil || !ok {
+		return nil, err
+	}
+	d := &rules.Decision{}
+	if err := json.Unmarshal(row.Trace, d); err != nil {
+		return nil, fmt.Errorf("read the decision on event %d: %w", seq, err)
+	}
+	if d.At.IsZero() {
+		d.At = row.At
+	}
+	return d, nil
+}
+
+// decisionNamed reads the decision on the event with an id; nil when there is none.
+func decisionNamed(ctx context.Context, s *store.Store, workspace, id string) (*rules.Decision, error) {
+	found, err := s.FindDecided(ctx, store.Decided{Workspace: workspace, IDs: []string{id}, Own: true, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return decisionOn(ctx, s, found[0].Seq)
+}
