@@ -43,10 +43,7 @@ func TestMigrate(t *testing.T) {
 		p = startProcess(t, api.URL, rules, strings.TrimPrefix(next.to, "sqlite:"))
 		c.replace(func(*process) *process { return p })
 	}
-	waitUntil(t, 20*time.Second, "all is done", func() bool {
-		return p.metric(t, `switchboard_timers_waiting{rule="wait-for-quiet"}`) == 0 &&
-			p.metric(t, "switchboard_events_waiting") == 0 && p.metric(t, "switchboard_queue_actions") == 0
-	})
+	waitUntil(t, 20*time.Second, "all is done", func() bool { return p.idle(t) && p.idle(t) })
 	for _, conversation := range sim.Conversations() {
 		checkConversation(t, conversation, 1)
 	}

@@ -93,12 +93,7 @@ func underPressure(t *testing.T, database string, trouble func(*process)) {
 			t.Log(p.stderr)
 		}
 	}()
-	done := func() bool {
-		return p.metric(t, `switchboard_timers_waiting{rule="wait-for-quiet"}`) == 0 &&
-			p.metric(t, "switchboard_events_waiting") == 0 && p.metric(t, "switchboard_queue_actions") == 0
-	}
-	// Between one look and the next an event may have started a timer that has not come due.
-	waitUntil(t, time.Minute, "all events are evaluated and all actions done", func() bool { return done() && done() })
+	waitUntil(t, time.Minute, "all events are evaluated and all actions done", func() bool { return p.idle(t) && p.idle(t) })
 	for _, c := range sim.Conversations() {
 		checkConversation(t, c, perConversation)
 	}
