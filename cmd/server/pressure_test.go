@@ -93,7 +93,7 @@ func underPressure(t *testing.T, database string, trouble func(*process)) {
 			t.Log(p.stderr)
 		}
 	}()
-	waitUntil(t, time.Minute, "all events are evaluated and all actions done", func() bool { return p.idle(t) && p.idle(t) })
+	waitUntil(t, time.Minute, "all events are evaluated and all actions done", func() bool { return p.idle(t) })
 	for _, c := range sim.Conversations() {
 		checkConversation(t, c, perConversation)
 	}

@@ -76,7 +76,7 @@ func TestKilledReplicas(t *testing.T) {
 	sending.Wait()
 
 	p := b.processes[0].Load()
-	waitUntil(t, time.Minute, "all events are evaluated and all actions done", func() bool { return p.idle(t) && p.idle(t) })
+	waitUntil(t, time.Minute, "all events are evaluated and all actions done", func() bool { return p.idle(t) })
 	if dead, parked := p.metric(t, "switchboard_dead_letters"), p.metric(t, "switchboard_parked_actions"); dead != 0 || parked != 0 {
 		t.Errorf("%v dead letters, %v parked actions; want none: %s", dead, parked, p.stderr)
 	}
