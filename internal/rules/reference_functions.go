@@ -1,0 +1,80 @@
+package rules
+
+// functionText is the text about a function.
+type functionText struct{ signature, meaning, example string }
+
+// functionTexts say what each function does. A test holds that none is missing.
+var functionTexts = []functionText{
+	{"now()", "the time of the decision", "now() - event.created_at > duration(\"5m\")"},
+	{"minutes_since(t)", "minutes from `t` to now; negative when `t` is still to come", "minutes_since(conversation.waiting_since) > 30"},
+	{"hours_since(t)", "the same in hours", "hours_since(conversation.updated_at) > 24"},
+	{"days_since(t)", "the same in days", "days_since(contact.signed_up_at) < 14"},
+	{"domain(email)", "what stands behind the `@`, in small letters", "domain(contact.email) == \"acme.com\""},
+	{"open(calendar)", "true while the calendar is open; its name must be written out", "open(\"support\")"},
+	{"has_tag(name, ...)", "true when the conversation has one of these tags; case does not count", "has_tag(\"VIP\", \"Priority\")"},
+	{"mentions(word, ...)", "true when the message has one of these words or phrases, as whole words; case does not count", "mentions(\"refund\", \"money back\")"},
+	{"articles(words, n)", "the articles of the help centre that Intercom finds; `n`, how many at most, may be left out", "len(articles(message.excerpt, 3)) > 0"},
+	{"contacts(search, n)", "the contacts that Intercom finds; `n` may be left out", "len(contacts({email: contact.email})) > 1"},
+	{"conversations(search, n)", "the conversations that Intercom finds; `n` may be left out", "len(conversations({contact_ids: contact.id, state: \"open\"})) > 1"},
+
+	{"lower(text)", "the text in small letters", "lower(contact.email) == \"ada@acme.test\""},
+	{"upper(text)", "the text in capital letters", "upper(contact.language) == \"EN\""},
+	{"trim(text)", "the text without space around it", "trim(message.text) == \"\""},
+	{"trimPrefix(text, prefix)", "the text without the prefix", "trimPrefix(conversation.subject, \"Re: \") == \"Invoice\""},
+	{"trimSuffix(text, suffix)", "the text without the suffix", "trimSuffix(company.name, \" Ltd\") == \"Acme\""},
+	{"split(text, separator)", "a list of what stands between the separators", "len(split(message.text, \"\\n\")) > 3"},
+	{"splitAfter(text, separator)", "the same, each with its separator", "len(splitAfter(message.text, \".\")) > 3"},
+	{"replace(text, old, new)", "the text with each `old` replaced", "replace(contact.phone, \" \", \"\") == \"+35315550100\""},
+	{"join(list, separator)", "the texts of the list as one", "join(conversation.tags, \", \") == \"VIP, Priority\""},
+	{"indexOf(text, part)", "where `part` first stands in the text; -1 when it does not", "indexOf(message.text, \"?\") >= 0"},
+	{"lastIndexOf(text, part)", "where `part` last stands in the text", "lastIndexOf(message.text, \"?\") >= 0"},
+	{"hasPrefix(text, prefix)", "true when the text begins so", "hasPrefix(conversation.subject, \"Re:\")"},
+	{"hasSuffix(text, suffix)", "true when the text ends so", "hasSuffix(contact.email, \"@acme.com\")"},
+	{"len(x)", "length of a text, a list or an object", "len(message.text) <= 40"},
+
+	{"abs(n)", "the number without its sign", "abs(hours_since(contact.signed_up_at)) < 1"},
+	{"ceil(n)", "the next whole number above", "ceil(company.monthly_spend) > 100"},
+	{"floor(n)", "the next whole number below", "floor(company.monthly_spend) > 100"},
+	{"round(n)", "the nearest whole number", "round(days_since(contact.signed_up_at)) == 30"},
+	{"int(x)", "a number or text as a whole number", "int(contact.external_id) > 1000"},
+	{"float(x)", "a number or text as a number", "float(contact.external_id) > 1000"},
+	{"max(n, ...)", "the largest", "max(company.size, company.user_count) > 50"},
+	{"min(n, ...)", "the smallest", "min(company.size, company.user_count) > 50"},
+	{"mean(list)", "the mean of numbers", "mean(map(companies, .monthly_spend)) > 100"},
+	{"median(list)", "the median of numbers", "median(map(companies, .monthly_spend)) > 100"},
+	{"sum(list)", "the sum of numbers", "sum(map(companies, .monthly_spend)) > 1000"},
+
+	{"date(text)", "a time (UTC)", "now() > date(\"2026-12-24\")"},
+	{"duration(text)", "a duration", "now() - event.created_at < duration(\"90m\")"},
+
+	{"first(list)", "the first item", "first(conversation.messages).from == \"customer\""},
+	{"last(list)", "the last item", "last(conversation.messages).from == \"customer\""},
+	{"take(list, n)", "the first `n` items", "len(take(companies, 3)) == 3"},
+	{"reverse(list)", "the list backwards", "first(reverse(conversation.tags)) == \"VIP\""},
+	{"sort(list)", "the list in order", "first(sort(conversation.tags)) == \"VIP\""},
+	{"uniq(list)", "each item once", "len(uniq(map(companies, .plan))) > 1"},
+	{"concat(list, ...)", "the lists as one", "\"VIP\" in concat(conversation.tags, admin.team_ids)"},
+	{"flatten(list)", "the items of lists in a list", "\"VIP\" in flatten([conversation.tags, admin.team_ids])"},
+
+	{"all(list, condition)", "true when the condition holds for each; `#` is the item, `.name` its field", "all(companies, .plan == \"free\")"},
+	{"any(list, condition)", "true when it holds for at least one", "any(companies, .plan == \"enterprise\")"},
+	{"none(list, condition)", "true when it holds for none", "none(conversation.messages, .from == \"teammate\")"},
+	{"one(list, condition)", "true when it holds for exactly one", "one(companies, .plan == \"enterprise\")"},
+	{"count(list, condition)", "for how many it holds", "count(conversation.messages, .from == \"customer\") >= 3"},
+	{"filter(list, condition)", "those for which it holds", "len(filter(companies, .size > 50)) > 0"},
+	{"find(list, condition)", "the first for which it holds", "find(companies, .size > 50).plan == \"pro\""},
+	{"findIndex(list, condition)", "where that stands", "findIndex(companies, .size > 50) == 0"},
+	{"findLast(list, condition)", "the last for which it holds", "findLast(companies, .size > 50).plan == \"pro\""},
+	{"findLastIndex(list, condition)", "where that stands", "findLastIndex(companies, .size > 50) == 0"},
+	{"map(list, expression)", "a list of what the expression gives for each", "\"pro\" in map(companies, .plan)"},
+	{"sortBy(list, expression)", "the list in the order of what the expression gives", "first(sortBy(companies, .name)).plan == \"pro\""},
+	{"reduce(list, expression, start)", "all items as one value; `#acc` is what came before", "reduce(conversation.tags, #acc + len(#), 0) > 20"},
+
+	{"get(x, key)", "an item of a list or a field of an object", "get(contact.custom_attributes, \"plan\") == \"pro\""},
+	{"keys(object)", "the names of its fields", "\"plan\" in keys(contact.custom_attributes)"},
+	{"values(object)", "what its fields hold", "\"pro\" in values(contact.custom_attributes)"},
+
+	{"string(x)", "the value as a text", "string(company.size) == \"50\""},
+	{"type(x)", "the name of the value's type", "type(contact.custom_attributes.plan) == \"string\""},
+	{"toJSON(x)", "the value as JSON", "toJSON(item) contains \"refund\""},
+}
