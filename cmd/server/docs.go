@@ -13,6 +13,7 @@ import (
 type docsCmd struct {
 	Facts     docsFactsCmd     `cmd:"" help:"List the facts that rules can ask about."`
 	Functions docsFunctionsCmd `cmd:"" help:"List the functions that rules can call."`
+	Schema    docsSchemaCmd    `cmd:"" help:"Print the JSON Schema of rules files, for editors."`
 }
 
 // docsFormat is how a list is printed.
@@ -71,6 +72,20 @@ func (c *docsFunctionsCmd) Run(io streams) error {
 	return c.write(io.out, t)
 }
 
+type docsSchemaCmd struct{}
+
+// Help is shown below the flags.
+func (*docsSchemaCmd) Help() string {
+	return `Editors with the YAML language server use it for files that begin with
+  # yaml-language-server: $schema=docs/rules.schema.json
+
+Examples:
+  switchboard docs schema > rules.schema.json`
+}
+
+// Run prints the schema.
+func (*docsSchemaCmd) Run(io streams) error { return writeJSON(io.out, rules.JSONSchema()) }
+
 // docsTable is a list as a page, with a table for each group of rows.
 type docsTable struct {
 	title, command, about string
@@ -89,11 +104,13 @@ func (t *docsTable) add(group string, cells ...string) {
 	t.rows[group] = append(t.rows[group], cells)
 }
 
-func (docsFormat) json(w io.Writer, list any) error {
+func (docsFormat) json(w io.Writer, list any) error { return writeJSON(w, list) }
+
+func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(list)
+	return enc.Encode(v)
 }
 
 func (f docsFormat) write(w io.Writer, t docsTable) error {

@@ -8,14 +8,18 @@ import (
 	"testing"
 )
 
-// The pages about facts and functions are what the program prints. UPDATE=1 writes them anew.
+// The pages about facts and functions, and the schema, are what the program prints. UPDATE=1 writes them anew.
 func TestDocs_pages(t *testing.T) {
-	for _, page := range []string{"facts", "functions"} {
+	for page, args := range map[string][]string{
+		"facts.md":          {"docs", "facts", "--format", "markdown"},
+		"functions.md":      {"docs", "functions", "--format", "markdown"},
+		"rules.schema.json": {"docs", "schema"},
+	} {
 		var out, errs bytes.Buffer
-		if code := run(context.Background(), []string{"docs", page, "--format", "markdown"}, streams{nil, &out, &errs}); code != exitOK {
-			t.Fatalf("docs %s: exit code %d: %s", page, code, errs.String())
+		if code := run(context.Background(), args, streams{nil, &out, &errs}); code != exitOK {
+			t.Fatalf("%v: exit code %d: %s", args, code, errs.String())
 		}
-		path := filepath.Join("..", "..", "docs", page+".md")
+		path := filepath.Join("..", "..", "docs", page)
 		if os.Getenv("UPDATE") != "" {
 			if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
@@ -26,7 +30,7 @@ func TestDocs_pages(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, out.Bytes()) {
-			t.Errorf("%s is not what \"switchboard docs %s --format markdown\" prints: run this test with UPDATE=1", path, page)
+			t.Errorf("%s is not what \"switchboard\" prints with %v: run this test with UPDATE=1", path, args)
 		}
 	}
 }

@@ -1,0 +1,153 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+)
+
+func compiledSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	b, err := json.Marshal(JSONSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("rules.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("rules.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// asEditor reads YAML as an editor does: dates are texts.
+func asEditor(t *testing.T, n *yaml.Node) any {
+	t.Helper()
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return asEditor(t, n.Content[0])
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			m[n.Content[i].Value] = asEditor(t, n.Content[i+1])
+		}
+		return m
+	case yaml.SequenceNode:
+		list := []any{}
+		for _, item := range n.Content {
+			list = append(list, asEditor(t, item))
+		}
+		return list
+	}
+	if n.Tag == "!!timestamp" {
+		return n.Value
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func validate(t *testing.T, s *jsonschema.Schema, text []byte) error {
+	t.Helper()
+	var n yaml.Node
+	if err := yaml.Unmarshal(text, &n); err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(asEditor(t, &n))
+}
+
+// Every rules file of the repository that loads is valid.
+func TestJSONSchema_files(t *testing.T) {
+	files := []string{"../../rules.example.yaml"}
+	for _, pattern := range []string{"../../examples/*/*.yaml", "testdata/*/*.yaml", "testdata/*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	s, good := compiledSchema(t), 0
+	for _, file := range files {
+		if rs, _ := Load([]string{file}); rs == nil {
+			continue
+		}
+		good++
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := validate(t, s, text); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	if good < 7 {
+		t.Errorf("only %d files were looked at", good)
+	}
+}
+
+func TestJSONSchema_mistakes(t *testing.T) {
+	const fine = "version: 1\nrules:\n  - name: a\n    when: conversation.user.created\n    state: live\n    then:\n      - tag: VIP\n      - close\n"
+	s := compiledSchema(t)
+	if err := validate(t, s, []byte(fine)); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range [][2]string{
+		{"version: 1\n", ""},
+		{"version: 1", "version: 2"},
+		{"rules:", "rulse:"},
+		{"state: live", "state: alive"},
+		{"state: live", "sate: live"},
+		{"state: live", "after: 5 minutes"},
+		{"state: live", "cooldown: { for: 1h, each: contact }"},
+		{"state: live", "stop: maybe"},
+		{"tag: VIP", "tga: VIP"},
+		{"- close", "- clsoe"},
+		{"conversation.user.created", "Conversation created"},
+		{"    when: conversation.user.created\n", ""},
+	} {
+		text := strings.Replace(fine, change[0], change[1], 1)
+		if validate(t, s, []byte(text)) == nil {
+			t.Errorf("accepted:\n%s", text)
+		}
+	}
+}
+
+// The keys of the schema are those that the loader says it knows.
+func TestJSONSchema_keys(t *testing.T) {
+	doc := JSONSchema().(jsonObject)
+	for name, c := range map[string]struct {
+		text   string
+		schema any
+	}{
+		"file":     {"version: 1\nqqqqqqqqqqqq: 1\n", doc},
+		"settings": {"version: 1\nsettings: { qqqqqqqqqqqq: 1 }\n", jsonSettings()},
+		"rule":     {"version: 1\nrules: [{ qqqqqqqqqqqq: 1 }]\n", jsonRule()},
+	} {
+		_, problems := Parse([]Source{{Name: "a.yaml", Text: []byte(c.text)}})
+		var known []string
+		for _, p := range problems {
+			if list, ok := strings.CutPrefix(p.Hint, "known keys: "); ok {
+				known = strings.Split(list, ", ")
+			}
+		}
+		if got := sortedNames(c.schema.(jsonObject)["properties"].(jsonObject)); !slices.Equal(got, known) {
+			t.Errorf("%s: the schema has\n%v\nthe loader\n%v", name, got, known)
+		}
+	}
+}
