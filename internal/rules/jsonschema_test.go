@@ -131,6 +131,9 @@ func TestJSONSchema_mistakes(t *testing.T) {
 // The keys of the schema are those that the loader says it knows.
 func TestJSONSchema_keys(t *testing.T) {
 	doc := JSONSchema().(jsonObject)
+	within := func(o jsonObject, key string) jsonObject { return o["properties"].(jsonObject)[key].(jsonObject) }
+	each := func(key string) any { return within(jsonSettings(), key)["additionalProperties"] }
+	second := func(key string) any { return within(jsonRule(), key)["anyOf"].([]any)[1] }
 	for name, c := range map[string]struct {
 		text   string
 		schema any
@@ -138,6 +141,12 @@ func TestJSONSchema_keys(t *testing.T) {
 		"file":     {"version: 1\nqqqqqqqqqqqq: 1\n", doc},
 		"settings": {"version: 1\nsettings: { qqqqqqqqqqqq: 1 }\n", jsonSettings()},
 		"rule":     {"version: 1\nrules: [{ qqqqqqqqqqqq: 1 }]\n", jsonRule()},
+		"calendar": {"version: 1\nsettings: { calendars: { a: { qqqqqqqqqqqq: 1 } } }\n", each("calendars")},
+		"counter":  {"version: 1\nsettings: { counters: { a: { qqqqqqqqqqqq: 1 } } }\n", each("counters")},
+		"every":    {"version: 1\nrules: [{ every: { qqqqqqqqqqqq: 1 } }]\n", second("every")},
+		"cooldown": {"version: 1\nrules: [{ cooldown: { qqqqqqqqqqqq: 1 } }]\n", second("cooldown")},
+		"limit":    {"version: 1\nrules: [{ limit: { qqqqqqqqqqqq: 1 } }]\n", within(jsonRule(), "limit")},
+		"if_late":  {"version: 1\nrules: [{ after: 5m, if_late: { qqqqqqqqqqqq: 1 } }]\n", second("if_late")},
 	} {
 		_, problems := Parse([]Source{{Name: "a.yaml", Text: []byte(c.text)}})
 		var known []string
