@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,9 +28,9 @@ type replayCmd struct {
 	Until     when          `help:"Events that happened before this time."`
 	After     int64         `help:"Events that arrived after the one with this number." placeholder:"EVENT"`
 	Limit     int           `help:"At the most so many, the oldest first." default:"1000"`
-	Workspace string        `help:"Name or app id of a workspace, if the service serves several." placeholder:"NAME"`
+	Workspace string        `help:"Name or app id of a workspace, if the service serves several; the app id, if none runs." placeholder:"NAME"`
 	MaxAge    time.Duration `help:"How old an event may be for customers to hear of it; what they would read of older ones is parked. Default: as the service has it, or 2h."`
-	Force     bool          `help:"Let the rules named with --rule run on events that they have acted on. What customers would read is parked."`
+	Force     bool          `help:"Let the rules named with --rule run on events that they have acted on. Their once, cooldown and limit still hold."`
 	Do        bool          `name:"run" help:"Do it. Without this it is only told what would be done."`
 	Format    string        `help:"Print text or json." enum:"text,json" default:"text"`
 
@@ -42,10 +43,11 @@ type replayCmd struct {
 func (*replayCmd) Help() string {
 	return `Asks the rules in use again about events that are stored: after a rule was mended, went from shadow to
 live, or is new. Without --run it tells what would be done, by what was read from Intercom when the events
-came; a replay itself reads again, so that rules see the conversation as it is now.
+came; a replay itself looks up again what the event does not hold.
 
 A rule that has acted on an event is not asked about it again (but see --force), nor are rules that wait
-(after). What customers would read of events older than --max-age is parked for a person.
+(after). What customers would read is parked for a person if the event is older than --max-age, if any rule
+has answered it, or if a teammate has replied or closed since.
 
 A running service does it, on the address of its console (--admin, with SWITCHBOARD_ADMIN_TOKEN). When
 nobody listens there, it is done in the database, for the next start.
@@ -103,8 +105,14 @@ func (c *replayCmd) alone(ctx context.Context, s *store.Store, r operations.Repl
 		return operations.ReplayAnswer{}, &app.RulesError{Problems: problems}
 	}
 	e := engine.New(engine.Options{Store: s, Rules: func() *rules.Ruleset { return ruleset }})
+	only := "" // the rules are those of one workspace
 	return operations.Replayer{
-		Engine:    func(string) *engine.Engine { return e },
+		Engine: func(workspace string) *engine.Engine {
+			if only = cmp.Or(only, workspace); workspace != only {
+				return nil
+			}
+			return e
+		},
 		Workspace: func(name string) (string, bool) { return name, true },
 	}.Replay(ctx, s, r)
 }
@@ -120,7 +128,7 @@ func printReplay(out io.Writer, answer operations.ReplayAnswer) error {
 			line("-", ev.Problem)
 		}
 		for _, r := range ev.Rules {
-			if r.Unknown {
+			if r.May {
 				line(r.Rule, "may run: "+r.Reason)
 			}
 			if r.Verdict != rules.Ran {

@@ -49,8 +49,8 @@ func (a *App) replay(ctx context.Context, s *store.Store, r operations.ReplayReq
 	for _, w := range a.workspaces {
 		w.engine.Nudge()
 	}
-	if r.Run && err == nil {
-		a.log.InfoContext(ctx, "events were replayed by hand", "events", answer.Count(operations.ReplayStored), "rules", r.Rules, "force", r.Force)
+	if r.Run {
+		a.log.InfoContext(ctx, "events were replayed by hand", "events", answer.Count(operations.ReplayStored), "rules", r.Rules, "force", r.Force, "err", err)
 	}
 	return answer, err
 }

@@ -107,6 +107,7 @@ func TestReplay(t *testing.T) {
 			"an event that is not":      {Events: []string{"99999"}, Limit: 9},
 			"force without a rule":      {Topic: all.Topic, Force: true, Limit: 9},
 			"no limit":                  {Topic: all.Topic},
+			"no event":                  {Rules: []string{"vip"}, Limit: 9, Run: true},
 			"a workspace of nobody's":   {Topic: all.Topic, Workspace: "other", Limit: 9},
 			"more events than allowed":  {Events: []string{"1", "2"}, Limit: 1},
 			"a negative age":            {Topic: all.Topic, Limit: 9, MaxAgeSeconds: -1},
@@ -151,10 +152,10 @@ func TestI4_replay_answers_nobody_twice(t *testing.T) {
 		}},
 		"a rule that has answered": {answer, []step{
 			{answer, time.Minute, operations.ReplayRequest{}, "it has run on this event", 1, 1},
-			{answer, time.Minute, operations.ReplayRequest{Force: true, Rules: []string{"answer"}}, "(--force)", 1, 2},
+			{answer, time.Minute, operations.ReplayRequest{Force: true, Rules: []string{"answer"}}, "the rule answer has answered it already", 1, 2},
 		}},
 		"a rule with a new name": {answer, []step{
-			{strings.ReplaceAll(answer, "name: answer", "name: reassure"), time.Minute, operations.ReplayRequest{}, "answer has answered this event and is gone", 1, 2},
+			{strings.ReplaceAll(answer, "name: answer", "name: reassure"), time.Minute, operations.ReplayRequest{}, "the rule answer has answered it already", 1, 2},
 		}},
 		"one that was in the shadow": {strings.ReplaceAll(answer, "name: answer", "state: shadow, name: answer"), []step{
 			{answer, time.Minute, operations.ReplayRequest{}, "would run", 1, 1},

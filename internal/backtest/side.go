@@ -101,7 +101,7 @@ func (s *side) decide(ctx context.Context, in rules.Input, cause string) (*rules
 	for _, o := range d.Rules {
 		for _, q := range o.Remember {
 			k := countKey{key.workspace, q.Owner(o.Rule), q.Key}
-			s.counted[k] = s.counted[k].After(q, in.Now)
+			s.counted[k] = s.counted[k].After(q, in.Now, in.Event.Seq)
 		}
 		if o.Verdict == rules.Ran {
 			s.runs = append(s.runs, run{

@@ -166,16 +166,18 @@ func (e *Engine) evaluate(ctx context.Context, c store.Claim, ev event.Event, la
 	}
 }
 
-// leaveToNewer puts an event of our own off whose rule these rules do not know, when another replica
-// has newer ones that may: a timer that it started must not end here. What is known of the others is
-// some seconds old, so they are asked.
+// leaveToNewer puts an event of our own off that another replica may have newer rules for: a timer whose
+// rule these rules do not know must not end here, and a replay is for the rules of whoever asked for it.
+// What is known of the others is some seconds old, so they are asked.
 func (e *Engine) leaveToNewer(ctx context.Context, ruleset *rules.Ruleset, ev event.Event) error {
-	if ev.Topic != event.TopicTimer || !e.o.Store.Shared() {
+	if ev.Topic != event.TopicTimer && !ev.Replayed() || !e.o.Store.Shared() {
 		return nil
 	}
-	timer, err := event.ReadTimer(ev)
-	if err != nil || ruleset.Has(timer.Rule) {
-		return nil //nolint:nilerr // whoever evaluates it says so
+	if ev.Topic == event.TopicTimer {
+		timer, err := event.ReadTimer(ev)
+		if err != nil || ruleset.Has(timer.Rule) {
+			return nil //nolint:nilerr // whoever evaluates it says so
+		}
 	}
 	if err := e.o.Store.Beat(ctx); err != nil {
 		return err

@@ -21,12 +21,14 @@ const DefaultMaxAge = 2 * time.Hour
 // goes on, but for what takes the conversation out of sight: somebody has to look at it. before is what
 // became of a replayed event. It tells how many actions that are.
 func (e *Engine) park(ev event.Event, now time.Time, runs []store.Run, before *past) (parked int) {
-	late := e.tooLate(ev, now, before)
+	why := e.tooLate(ev, now, before)
+	if why == "" && before != nil {
+		why = before.heard
+	}
+	if why == "" {
+		return 0
+	}
 	for _, r := range runs {
-		why := cmp.Or(late, before.mayRepeat(r.Rule))
-		if why == "" {
-			continue
-		}
 		earlier := false
 		for i := range r.Actions {
 			a := &r.Actions[i]

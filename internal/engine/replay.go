@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"switchboard/internal/event"
 	"switchboard/internal/rules"
@@ -25,8 +26,10 @@ type past struct {
 	rules     rules.Replay
 	own       bool
 	ownReason string
-	decisions []*rules.Decision // oldest first
+	decisions []*rules.Decision // on the event and its replays, oldest first
 	ruleset   *rules.Ruleset    // that is asked now
+	// heard says why customers are to hear nothing of it without a person; empty if they may.
+	heard string
 }
 
 // pastOf reads what became of a replayed event.
@@ -36,46 +39,117 @@ func (e *Engine) pastOf(ctx context.Context, ruleset *rules.Ruleset, ev event.Ev
 		return &past{rules: rules.Replay{Unknown: err.Error()}}, nil //nolint:nilerr // the decision says so
 	}
 	p := &past{asked: asked, rules: rules.Replay{Only: asked.Rules, Force: asked.Force}, ruleset: ruleset}
-	of := "event " + strconv.FormatInt(asked.Of, 10)
-	ok, err := e.addDecision(ctx, p, asked.Of)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		p.rules.Unknown = "what became of " + of + " is not stored any more"
-		return p, nil
-	}
 	replays, err := e.o.Store.Replays(ctx, ev.Workspace, asked.Of)
 	if err != nil {
 		return nil, err
 	}
+	p.rules.Events = []int64{asked.Of}
 	for _, other := range replays {
-		if other.ID == ev.ID {
-			continue
+		if other.ID != ev.ID {
+			p.rules.Events = append(p.rules.Events, other.Seq)
 		}
-		if ok, err = e.addDecision(ctx, p, other.Seq); err != nil {
+	}
+	for _, seq := range p.rules.Events {
+		d, err := DecisionOn(ctx, e.o.Store, seq)
+		switch {
+		case errors.Is(err, errTrace):
+			p.rules.Unknown = err.Error()
+		case err != nil:
 			return nil, err
+		case d == nil && seq == asked.Of:
+			p.rules.Unknown = "what became of it is not stored any more"
+		case d == nil:
+			p.rules.Unknown = "another replay of it waits to be decided"
+		default:
+			p.decisions = append(p.decisions, d)
+			p.rules.Add(d)
 		}
-		if !ok {
-			p.rules.Unknown = "another replay of " + of + " waits to be decided"
-		}
+	}
+	if p.rules.Unknown != "" {
+		return p, nil
+	}
+	if p.heard, err = e.heard(ctx, p, ev); err != nil {
+		return nil, err
 	}
 	return p, e.whose(ctx, p, ev)
 }
 
-// addDecision adds what the rules decided on an event; ok is false when that is not stored.
-func (e *Engine) addDecision(ctx context.Context, p *past, seq int64) (ok bool, err error) {
-	row, ok, err := e.o.Store.DecisionOf(ctx, seq)
+// errTrace says that a decision cannot be read: the disk is damaged, and trying again is of no use.
+var errTrace = errors.New("the decision cannot be read")
+
+// DecisionOn reads what the rules decided on an event; nil when that is not stored.
+func DecisionOn(ctx context.Context, s *store.Store, seq int64) (*rules.Decision, error) {
+	row, ok, err := s.DecisionOf(ctx, seq)
 	if err != nil || !ok {
-		return false, err
+		return nil, err
 	}
-	var d rules.Decision
-	if err := json.Unmarshal(row.Trace, &d); err != nil {
-		return false, fmt.Errorf("read the decision on event %d: %w", seq, err)
+	d := &rules.Decision{}
+	if err := json.Unmarshal(row.Trace, d); err != nil {
+		return nil, fmt.Errorf("event %d: %w: %w", seq, errTrace, err)
 	}
-	p.decisions = append(p.decisions, &d)
-	p.rules.Add(&d)
-	return true, nil
+	return d, nil
+}
+
+// heard says why customers have heard of a replayed event already, or need not hear of it any more (I4). What
+// counts is what was done about it, whichever rule did it: rules get other names, are switched off, and are
+// replaced by others. What somebody did is told by all notifications of its part, and answered by timers too.
+func (e *Engine) heard(ctx context.Context, p *past, ev event.Event) (string, error) {
+	for _, d := range p.decisions {
+		if rule := answeredBy(d); rule != "" {
+			return "the rule " + rule + " has answered it already", nil
+		}
+	}
+	if !strings.HasPrefix(ev.Subject, event.KindConversation+"/") { // nobody can list what else was told of it
+		for _, d := range p.decisions {
+			for _, o := range d.Rules {
+				if o.HeldBy == rules.HeldByPart || o.HeldBy == rules.HeldByTimer {
+					return "the rule " + o.Rule + " may have answered it already", nil
+				}
+			}
+		}
+		return "", nil
+	}
+	events, err := e.o.Store.EventsOn(ctx, ev.Workspace, ev.Subject)
+	if err != nil {
+		return "", err
+	}
+	same, settled := map[int64]bool{p.asked.Of: true}, ""
+	for _, other := range events { // what comes of another event comes behind it
+		origin, made := other.Origin()
+		switch {
+		case made && same[origin], !made && ev.Part != "" && other.Part == ev.Part:
+			same[other.Seq] = true
+			d, err := DecisionOn(ctx, e.o.Store, other.Seq)
+			if errors.Is(err, errTrace) {
+				return "what was done about event " + strconv.FormatInt(other.Seq, 10) + " cannot be read", nil
+			}
+			if err != nil {
+				return "", err
+			}
+			if rule := answeredBy(d); rule != "" {
+				return "the rule " + rule + " has answered it already", nil
+			}
+		case !made && slices.Contains(settling, other.Topic) && other.CreatedAt.After(ev.CreatedAt):
+			settled = other.Topic + " came after it"
+		}
+	}
+	return settled, nil
+}
+
+// settling are the topics that tell that a conversation was answered or closed.
+var settling = []string{"conversation.admin.replied", "conversation.admin.closed"}
+
+// answeredBy is the rule by which customers hear of an event; empty when they do not.
+func answeredBy(d *rules.Decision) string {
+	if d == nil {
+		return ""
+	}
+	for _, o := range d.Rules {
+		if slices.ContainsFunc(o.Actions, func(a rules.Planned) bool { return seen(a.Kind, a.Params) }) {
+			return o.Rule
+		}
+	}
+	return ""
 }
 
 // whose finds out whether Switchboard itself caused the event (I9). The decision of then says so, if any
@@ -108,24 +182,6 @@ func (p *past) fill(in *rules.Input) {
 	in.Own, in.OwnReason, in.Replay = p.own, p.ownReason, &p.rules
 }
 
-// mayRepeat says why customers may have heard already what the rule would have them hear; empty when
-// they have not.
-func (p *past) mayRepeat(rule string) string {
-	if p == nil {
-		return ""
-	}
-	if _, acted := p.rules.Past[rule]; acted {
-		return "the rule has acted on this event before (--force)"
-	}
-	for name, did := range p.rules.Past {
-		visible := slices.ContainsFunc(did.Actions, func(a rules.Planned) bool { return seen(a.Kind, a.Params) })
-		if visible && !p.ruleset.Has(name) {
-			return "the rule " + name + " has answered this event and is gone; perhaps it has another name now"
-		}
-	}
-	return ""
-}
-
 // Look answers questions as they were answered then, the newest answer first (rules.Lookup).
 func (p *past) Look(ctx context.Context, q rules.Question) (answer json.RawMessage, err error) {
 	err = &rules.UnavailableError{Err: rules.ErrNotRecorded}
@@ -141,15 +197,20 @@ func (p *past) Look(ctx context.Context, q rules.Question) (answer json.RawMessa
 type Rehearsal struct {
 	engine  *Engine
 	ruleset *rules.Ruleset
-	// counted is what rules would remember of the events so far.
-	counted map[memoryKey]rules.Memory
+	// counted is what rules would remember of the events so far, and answered what would be answered by which
+	// rule, by its subject and part.
+	counted  map[memoryKey]rules.Memory
+	answered map[deedKey]string
 }
 
-type memoryKey struct{ workspace, rule, key string }
+type (
+	memoryKey struct{ workspace, rule, key string }
+	deedKey   struct{ workspace, subject, part string }
+)
 
 // Rehearse begins a rehearsal.
 func (e *Engine) Rehearse() *Rehearsal {
-	return &Rehearsal{engine: e, ruleset: e.o.Rules(), counted: map[memoryKey]rules.Memory{}}
+	return &Rehearsal{engine: e, ruleset: e.o.Rules(), counted: map[memoryKey]rules.Memory{}, answered: map[deedKey]string{}}
 }
 
 // Ruleset is the ruleset in use.
@@ -184,8 +245,11 @@ func (r *Rehearsal) Replay(ctx context.Context, of event.Event, asked event.Repl
 	if err != nil {
 		return Rehearsed{}, err
 	}
+	if e.o.Store.Outdated() {
+		return Rehearsed{}, fmt.Errorf("%w here: another replica has newer rules, ask that one", ErrCannotReplay)
+	}
 	if asked.Number = len(earlier) + 1; asked.Number > store.MostReplays {
-		return Rehearsed{}, fmt.Errorf("%w: it was replayed %d times", ErrCannotReplay, len(earlier))
+		return Rehearsed{}, fmt.Errorf("%w: it was replayed %d times", ErrCannotReplay, store.MostReplays)
 	}
 	ev, err := asked.Event(of, now)
 	if err != nil {
@@ -213,11 +277,18 @@ func (r *Rehearsal) Replay(ctx context.Context, of event.Event, asked event.Repl
 			if err != nil {
 				return Rehearsed{}, err
 			}
-			r.counted[memoryKey{ev.Workspace, q.Owner(o.Rule), q.Key}] = m.After(q, now)
+			r.counted[memoryKey{ev.Workspace, q.Owner(o.Rule), q.Key}] = m.After(q, now, 0) // it has no number yet
 		}
+	}
+	deed := deedKey{ev.Workspace, ev.Subject, ev.Part}
+	if rule := r.answered[deed]; rule != "" && before.heard == "" {
+		before.heard = "the rule " + rule + " would have answered it already"
 	}
 	runs := e.runs(d)
 	e.park(ev, now, runs, before)
+	if rule := answeredBy(d); rule != "" && ev.Part != "" {
+		r.answered[deed] = rule
+	}
 	return Rehearsed{ev, d, runs}, nil
 }
 

@@ -54,6 +54,19 @@ func (r Replay) Event(of Event, now time.Time) (Event, error) {
 	return ev, nil
 }
 
+// Origin is the number of the event that a replay is of, or that started the timer which this event tells of.
+func (ev Event) Origin() (seq int64, ok bool) {
+	rest, ok := strings.CutPrefix(ev.ID, replayID)
+	if !ok {
+		if rest, ok = strings.CutPrefix(ev.ID, timerID); !ok {
+			return 0, false
+		}
+	}
+	number, _, _ := strings.Cut(rest, "/")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	return seq, err == nil
+}
+
 // Replayed tells whether the event is one that has rules asked again.
 func (ev Event) Replayed() bool { return strings.HasPrefix(ev.ID, replayID) }
 

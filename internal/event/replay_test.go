@@ -34,6 +34,18 @@ func TestReplay(t *testing.T) {
 	if got.MaxAge() != 90*time.Second {
 		t.Errorf("MaxAge = %s", got.MaxAge())
 	}
+	timer, err := Timer{Rule: "r", Version: 1, Trigger: Trigger{Seq: 42}}.Event("ws", of.Subject, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, made := range []Event{ev, timer} {
+		if seq, ok := made.Origin(); !ok || seq != 42 {
+			t.Errorf("%s: Origin = %d, %v", made.ID, seq, ok)
+		}
+	}
+	if seq, ok := of.Origin(); ok {
+		t.Errorf("%s: Origin = %d", of.ID, seq)
+	}
 	if _, err := (Replay{Number: 1}).Event(ev, now); err == nil {
 		t.Error("a replay of a replay")
 	}

@@ -2,13 +2,12 @@ package operations
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
 	"switchboard/internal/backtest"
 	"switchboard/internal/diag"
+	"switchboard/internal/engine"
 	"switchboard/internal/event"
 	"switchboard/internal/rules"
 	"switchboard/internal/store"
@@ -31,9 +30,6 @@ type Backtester struct {
 	// Workspace is as for Replayer. Without a name it is the only one there is.
 	Workspace func(name string) (id string, ok bool)
 }
-
-// page is how many events are read at once.
-const page = 500
 
 // Backtest tells what the new rules would have done otherwise than the old ones.
 func (b Backtester) Backtest(ctx context.Context, s *store.Store, r BacktestRequest) (*backtest.Report, error) {
@@ -89,7 +85,7 @@ func eachDecided(ctx context.Context, s *store.Store, which store.Decided, each 
 			if ev.Topic == event.TopicTimer || ev.Replayed() || ev.Payload == nil {
 				continue
 			}
-			d, err := decisionOn(ctx, s, ev.Seq)
+			d, err := engine.DecisionOn(ctx, s, ev.Seq)
 			if err != nil {
 				return err
 			}
@@ -107,27 +103,11 @@ func eachDecided(ctx context.Context, s *store.Store, which store.Decided, each 
 	}
 }
 
-// decisionOn reads the decision on an event; nil when there is none.
-func decisionOn(ctx context.Context, s *store.Store, seq int64) (*rules.Decision, error) {
-	row, ok, err := s.DecisionOf(ctx, seq)
+// decisionNamed reads the decision on the event with an id; nil when there is none.
+func decisionNamed(ctx context.Context, s *store.Store, workspace, id string) (*rules.Decision, error) {
+	ev, ok, err := s.Named(ctx, workspace, id)
 	if err != nil || !ok {
 		return nil, err
 	}
-	d := &rules.Decision{}
-	if err := json.Unmarshal(row.Trace, d); err != nil {
-		return nil, fmt.Errorf("read the decision on event %d: %w", seq, err)
-	}
-	if d.At.IsZero() {
-		d.At = row.At
-	}
-	return d, nil
-}
-
-// decisionNamed reads the decision on the event with an id; nil when there is none.
-func decisionNamed(ctx context.Context, s *store.Store, workspace, id string) (*rules.Decision, error) {
-	found, err := s.FindDecided(ctx, store.Decided{Workspace: workspace, IDs: []string{id}, Own: true, Limit: 1})
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return decisionOn(ctx, s, found[0].Seq)
+	return engine.DecisionOn(ctx, s, ev.Seq)
 }

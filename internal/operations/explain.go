@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"switchboard/internal/engine"
 	"switchboard/internal/event"
 	"switchboard/internal/rules"
 	"switchboard/internal/store"
@@ -112,16 +113,12 @@ func (x Explainer) explain(ctx context.Context, s *store.Store, ev event.Event, 
 		Seq: ev.Seq, ID: ev.ID, Workspace: ev.Workspace, Topic: ev.Topic, Subject: ev.Subject, Part: ev.Part,
 		Happened: ev.CreatedAt, Received: ev.ReceivedAt,
 	}
-	row, ok, err := s.DecisionOf(ctx, ev.Seq)
-	if err != nil || !ok {
+	d, err := engine.DecisionOn(ctx, s, ev.Seq)
+	if err != nil || d == nil {
 		return one, err // pruned meanwhile
 	}
-	var d rules.Decision
-	if err := json.Unmarshal(row.Trace, &d); err != nil {
-		return one, fmt.Errorf("read the decision on event %d: %w", ev.Seq, err)
-	}
-	one.Decided, one.Ruleset, one.Own = row.At, row.Ruleset, d.OwnReason
-	ruleset, why, err := x.rulesetFor(ctx, s, ev.Workspace, row.Ruleset, r.Now)
+	one.Decided, one.Ruleset, one.Own = d.At, d.Ruleset, d.OwnReason
+	ruleset, why, err := x.rulesetFor(ctx, s, ev.Workspace, d.Ruleset, r.Now)
 	if err != nil {
 		return one, err
 	}
@@ -130,7 +127,7 @@ func (x Explainer) explain(ctx context.Context, s *store.Store, ev event.Event, 
 	if err != nil {
 		return one, err
 	}
-	if changed := differences(&d, again); len(changed) > 0 {
+	if changed := differences(d, again); len(changed) > 0 {
 		one.Differs = why + ": " + strings.Join(changed, "; ")
 	}
 	one.Rules, err = only(list, r.Rule, ruleset)

@@ -3,6 +3,7 @@ package operations
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -80,8 +81,8 @@ type ReplayOutcome string
 // The outcomes. In place of ReplayPlanned and ReplayMaybe there is ReplayStored when it is done.
 const (
 	ReplayPlanned ReplayOutcome = "would run"     // at least one rule would run
-	ReplayMaybe   ReplayOutcome = "may run"       // that depends on what Intercom says then
-	ReplayNothing ReplayOutcome = "nothing to do" // its rules have acted on it, or are not asked, or do not match
+	ReplayMaybe   ReplayOutcome = "may run"       // that depends on what Intercom says then, or on other replays
+	ReplayNothing ReplayOutcome = "nothing to do" // its rules have acted on it, are not asked, or cannot match
 	ReplayFailed  ReplayOutcome = "not possible"  // Problem says why
 	ReplayStored  ReplayOutcome = "replayed"      // the rules are asked as soon as its subject's turn comes
 )
@@ -92,8 +93,9 @@ type ReplayedRule struct {
 	Verdict rules.Verdict `json:"verdict"`
 	HeldBy  string        `json:"held_by,omitempty"`
 	Reason  string        `json:"reason,omitempty"`
-	// Unknown says that it needs a fact that was not read when the event came.
-	Unknown bool           `json:"unknown,omitempty"`
+	// May says that it may run all the same: that depends on what Intercom says then, or on what the replays
+	// before it do.
+	May     bool           `json:"may,omitempty"`
 	Actions []ReplayedDeed `json:"actions,omitempty"`
 }
 
@@ -122,39 +124,49 @@ func (p Replayer) Replay(ctx context.Context, s *store.Store, r ReplayRequest) (
 	if err := s.File(ctx); err != nil { // replays that nobody has claimed yet count
 		return ReplayAnswer{}, err
 	}
-	found, err := p.find(ctx, s, which, r)
+	meant, err := p.find(ctx, s, which, r)
 	if err != nil {
 		return ReplayAnswer{}, err
 	}
-	answer := ReplayAnswer{Events: []Replayed{}, Run: r.Run, More: len(found) > r.Limit}
+	answer := ReplayAnswer{Events: []Replayed{}, Run: r.Run, More: len(meant) > r.Limit}
 	rehearsals := map[string]*engine.Rehearsal{}
-	for _, ev := range found[:min(len(found), r.Limit)] {
-		if rehearsals[ev.Workspace] == nil {
-			rehearsals[ev.Workspace] = p.Engine(ev.Workspace).Rehearse()
+	var put []event.Event // what is stored, by the place of its answer
+	for _, head := range meant[:min(len(meant), r.Limit)] {
+		if rehearsals[head.Workspace] == nil {
+			rehearsals[head.Workspace] = p.Engine(head.Workspace).Rehearse()
 		}
-		one, err := replay(ctx, s, rehearsals[ev.Workspace], ev, r)
-		if err != nil {
-			return answer, err
+		one, ev, err := replay(ctx, s, rehearsals[head.Workspace], head, r)
+		if ctx.Err() != nil {
+			return answer, ctx.Err()
 		}
-		answer.Events = append(answer.Events, one)
+		if err != nil { // of this event alone, as far as one can tell
+			one.Outcome, one.Problem = ReplayFailed, err.Error()
+		}
+		answer.Events, put = append(answer.Events, one), append(put, ev)
 	}
-	return answer, nil
+	return answer, confirm(ctx, s, answer.Events, put)
 }
 
-// find reads the events that are meant and that concern the rules, up to one more than the limit.
+// page is how many events are looked at once.
+const page = 500
+
+// find gives the events that are meant and that concern the rules, without their payloads, up to one more
+// than the limit.
 func (p Replayer) find(ctx context.Context, s *store.Store, which store.Decided, r ReplayRequest) (meant []event.Event, err error) {
+	named := map[string]bool{}
+	for _, name := range r.Events {
+		named[name] = true
+	}
+	which.Bare, which.Limit = true, max(page, len(r.Events))
 	for {
 		found, err := s.FindDecided(ctx, which)
 		if err != nil {
 			return nil, err
 		}
-		if err := allFound(r.Events, found); err != nil {
-			return nil, err
-		}
 		for _, ev := range found {
 			e := p.Engine(ev.Workspace)
 			if e == nil {
-				return nil, refuse("nobody serves the workspace %s of event %d", ev.Workspace, ev.Seq)
+				return nil, refuse("nobody serves the workspace %s of event %d; where there are several, name one", ev.Workspace, ev.Seq)
 			}
 			ruleset := e.Ruleset()
 			if err := known(r.Rules, ruleset); err != nil {
@@ -163,18 +175,28 @@ func (p Replayer) find(ctx context.Context, s *store.Store, which store.Decided,
 			if len(r.Events) > 0 || ruleset.Listens(ev.Topic, r.Rules) {
 				meant = append(meant, ev)
 			}
+			delete(named, ev.ID)
+			delete(named, strconv.FormatInt(ev.Seq, 10))
 		}
 		if len(meant) > r.Limit || len(found) < which.Limit {
-			return meant, nil
+			break
 		}
 		which.After = found[len(found)-1].Seq
 	}
+	for _, name := range r.Events {
+		if named[name] {
+			return nil, refuse("event %s is not stored, not decided yet, no notification, or not among those that are meant; nothing was done", name)
+		}
+	}
+	return meant, nil
 }
 
 // which are the events that a request is about.
 func (p Replayer) which(r ReplayRequest) (store.Decided, error) {
-	d := store.Decided{Topic: r.Topic, Subject: r.Subject, Since: r.Since, Until: r.Until, After: r.After, Limit: r.Limit + 1}
+	d := store.Decided{Topic: r.Topic, Subject: r.Subject, Since: r.Since, Until: r.Until, After: r.After}
 	switch {
+	case len(r.Events) == 0 && r.Topic == "" && r.Subject == "" && r.Since.IsZero() && r.Until.IsZero() && r.After == 0:
+		return d, refuse("say which events: by their numbers or ids, topic, subject, since, until or after")
 	case r.Limit < 1 || r.Limit > MostReplayed:
 		return d, refuse("limit %d: from 1 to %d events are replayed at once", r.Limit, MostReplayed)
 	case len(r.Events) > r.Limit:
@@ -199,16 +221,6 @@ func (p Replayer) which(r ReplayRequest) (store.Decided, error) {
 	return d, nil
 }
 
-// allFound refuses names of events of which there are none.
-func allFound(names []string, found []event.Event) error {
-	for _, name := range names {
-		if !slices.ContainsFunc(found, func(ev event.Event) bool { return ev.ID == name || strconv.FormatInt(ev.Seq, 10) == name }) {
-			return refuse("event %s is not stored, not decided yet, no notification, or not among those that are meant; nothing was done", name)
-		}
-	}
-	return nil
-}
-
 // known refuses names of rules of which there are none.
 func known(names []string, rs *rules.Ruleset) error {
 	var all []string
@@ -227,35 +239,78 @@ func known(names []string, rs *rules.Ruleset) error {
 	return nil
 }
 
-// replay tells what one replay would do, and does it if that is asked for.
-func replay(ctx context.Context, s *store.Store, rehearsal *engine.Rehearsal, ev event.Event, r ReplayRequest) (Replayed, error) {
-	one := Replayed{Seq: ev.Seq, ID: ev.ID, Topic: ev.Topic, Subject: ev.Subject, Happened: ev.CreatedAt}
+// replay tells what one replay would do, and stores it if that is asked for.
+func replay(
+	ctx context.Context, s *store.Store, rehearsal *engine.Rehearsal, head event.Event, r ReplayRequest,
+) (one Replayed, put event.Event, err error) {
+	one = Replayed{Seq: head.Seq, ID: head.ID, Topic: head.Topic, Subject: head.Subject, Happened: head.CreatedAt}
+	ev, ok, err := s.Named(ctx, head.Workspace, head.ID)
+	if err == nil && !ok {
+		err = errors.New("it is not stored any more")
+	}
+	if err != nil {
+		return one, put, err
+	}
 	would, err := rehearsal.Replay(ctx, ev, event.Replay{Rules: r.Rules, Force: r.Force, MaxAgeSeconds: r.MaxAgeSeconds})
-	switch {
-	case errors.Is(err, engine.ErrCannotReplay):
-		one.Outcome, one.Problem = ReplayFailed, err.Error()
-		return one, nil
-	case err != nil:
-		return one, err
+	if err != nil {
+		return one, put, err
 	}
-	one.tell(would)
+	one.tell(would, r.Rules)
 	if !r.Run || one.Outcome == ReplayNothing {
-		return one, nil
+		return one, put, nil
 	}
-	stored, err := s.Put(ctx, would.Event)
-	switch {
-	case err != nil:
-		return one, err
-	case !stored:
-		one.Outcome, one.Problem = ReplayFailed, "somebody else replays it at this moment"
-	default:
-		one.Outcome, one.Replay = ReplayStored, would.Event.ID
+	// That it is not new is no error: it is told by confirm whether what is there is what was asked for.
+	if _, err := s.Put(ctx, would.Event); err != nil {
+		return one, put, err
 	}
-	return one, nil
+	one.Outcome, one.Replay = ReplayStored, would.Event.ID
+	return one, would.Event, nil
+}
+
+// How long confirm waits for others to file what was stored.
+const (
+	confirmPause = 50 * time.Millisecond
+	confirmTries = 100
+)
+
+// confirm tells of the events that were stored whether they are there, or what somebody else asked for at
+// the same moment: of two with one id the first that is filed counts.
+func confirm(ctx context.Context, s *store.Store, answers []Replayed, put []event.Event) error {
+	for i := range answers {
+		one, ev := &answers[i], put[i]
+		if one.Outcome != ReplayStored {
+			continue
+		}
+		var there event.Event
+		for try, ok := 0, false; !ok; try++ {
+			if err := s.File(ctx); err != nil {
+				return err
+			}
+			var err error
+			if there, ok, err = s.Named(ctx, ev.Workspace, ev.ID); err != nil {
+				return err
+			}
+			if ok || try == confirmTries {
+				break
+			}
+			select {
+			case <-time.After(confirmPause):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if asked, err := event.ReadReplay(ev); err != nil {
+			return err
+		} else if is, err := event.ReadReplay(there); err != nil || !reflect.DeepEqual(is, asked) {
+			one.Outcome, one.Replay = ReplayFailed, ""
+			one.Problem = "somebody else replayed it at the same moment, for other rules or in another way: replay it again"
+		}
+	}
+	return nil
 }
 
 // tell fills in what the rules would do.
-func (one *Replayed) tell(would engine.Rehearsed) {
+func (one *Replayed) tell(would engine.Rehearsed, asked []string) {
 	one.Outcome = ReplayNothing
 	for _, o := range would.Decision.Rules {
 		rule := ReplayedRule{Rule: o.Rule, Verdict: o.Verdict, HeldBy: o.HeldBy, Reason: o.Reason}
@@ -265,12 +320,27 @@ func (one *Replayed) tell(would engine.Rehearsed) {
 		switch {
 		case o.Verdict == rules.Ran:
 			one.Outcome = ReplayPlanned
-		case o.Verdict == rules.Failed && would.Decision.Unrecorded():
-			rule.Unknown = true
+		case mayRun(o, would.Decision) && (len(asked) == 0 || slices.Contains(asked, o.Rule)):
+			rule.May = true
 			if one.Outcome == ReplayNothing {
 				one.Outcome = ReplayMaybe
 			}
 		}
 		one.Rules = append(one.Rules, rule)
 	}
+}
+
+// mayRun tells whether a rule that would not run may do so all the same: what Intercom said then decided, or
+// what rules would remember of other events that are replayed.
+func mayRun(o rules.Outcome, d *rules.Decision) bool {
+	switch o.Verdict {
+	case rules.Failed:
+		return len(d.Unavailable) > 0
+	case rules.DidNotMatch:
+		return len(d.Lookups)+len(d.Unavailable) > 0
+	case rules.HeldBack:
+		return slices.Contains([]string{rules.HeldByOnce, rules.HeldByCooldown, rules.HeldByLimit, rules.HeldByBreaker}, o.HeldBy)
+	case rules.Ran:
+	}
+	return false
 }

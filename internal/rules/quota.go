@@ -47,10 +47,12 @@ type Memory struct {
 	Runs  int       `json:"runs"`
 	Since time.Time `json:"since,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+	By    int64     `json:"by,omitempty"` // the event of the last of the runs
 }
 
-// After is what a rule remembers after a run at that time that uses the quota.
-func (m Memory) After(q Quota, now time.Time) Memory {
+// After is what a rule remembers after a run at that time, on the event with that number, that uses the
+// quota.
+func (m Memory) After(q Quota, now time.Time, by int64) Memory {
 	if m.Runs == 0 || q.Per > 0 && q.over(m, now) {
 		m = Memory{Since: now}
 		if q.Keep > 0 {
@@ -58,6 +60,7 @@ func (m Memory) After(q Quota, now time.Time) Memory {
 		}
 	}
 	m.Runs += q.size()
+	m.By = by
 	return m
 }
 
@@ -89,7 +92,7 @@ func (q Quota) over(m Memory, now time.Time) bool { return !now.Before(q.end(m))
 // asked. A key begins with the name of what holds the rule back when the quota is used up.
 func (e *evaluation) quotas(r *rule) ([]Quota, error) {
 	var list []Quota
-	if ev := &e.in.Event; ev.Part != "" && (e.in.Replay == nil || !e.in.Replay.Force) {
+	if ev := &e.in.Event; ev.Part != "" {
 		list = append(list, Quota{Key: HeldByPart + "/" + ev.Subject + "/" + ev.Part, Runs: 1})
 	}
 	if r.onceFor != "" {
@@ -153,7 +156,7 @@ func (e *evaluation) held(r *rule, quotas []Quota) (h hold, held bool, err error
 	if e.in.State == nil {
 		return hold{}, false, nil
 	}
-	for _, q := range quotas {
+	for i, q := range quotas {
 		m, err := e.recall(q.Owner(r.name), q.Key)
 		if err != nil {
 			return hold{}, false, &LookupError{What: "state of rule " + r.name, Err: err}
@@ -166,6 +169,10 @@ func (e *evaluation) held(r *rule, quotas []Quota) (h hold, held bool, err error
 		}
 		if until, spent := q.spent(m, e.in.Now); spent {
 			by, _, _ := strings.Cut(q.Key, "/")
+			if by == HeldByPart && e.in.Replay.overrides(m) {
+				quotas[i].Runs = m.Runs + q.size()
+				continue
+			}
 			return hold{by, r.heldBecause(by, m, until), until}, true, nil
 		}
 	}

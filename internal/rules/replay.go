@@ -10,23 +10,24 @@ type Replay struct {
 	Only []string `json:"only,omitempty"`
 	// Past is what became of the event before, by rule: see Add.
 	Past map[string]Past `json:"past,omitempty"`
-	// Force lets rules run that have acted on the event.
+	// Force lets rules run that have acted on the event, though not on another event of its part.
 	Force bool `json:"force,omitempty"`
+	// Events are the numbers of the event and of its replays.
+	Events []int64 `json:"events,omitempty"`
 	// Unknown, if it is set, says why nobody can tell what became of the event; no rule runs then.
 	Unknown string `json:"unknown,omitempty"`
 }
 
 // Past is what a rule did about an event that is replayed.
 type Past struct {
-	Reason  string    `json:"reason"`            // for people
-	Stopped bool      `json:"stopped,omitempty"` // it ended the evaluation
-	Actions []Planned `json:"actions,omitempty"` // it planned them, the last time
+	Reason  string `json:"reason"`            // for people
+	Stopped bool   `json:"stopped,omitempty"` // it ended the evaluation
 }
 
 // Add notes a decision on the event, or on an earlier replay of it.
 func (p *Replay) Add(d *Decision) {
 	for _, o := range d.Rules {
-		past := Past{Stopped: o.Stop, Actions: o.Actions}
+		past := Past{Stopped: o.Stop}
 		switch {
 		case o.Verdict == Ran:
 			past.Reason = "it has run on this event"
@@ -40,11 +41,13 @@ func (p *Replay) Add(d *Decision) {
 		if p.Past == nil {
 			p.Past = map[string]Past{}
 		}
-		if len(past.Actions) == 0 {
-			past.Actions = p.Past[o.Rule].Actions
-		}
 		p.Past[o.Rule] = past
 	}
+}
+
+// overrides tells whether a part is used up by nothing but the event that is forced.
+func (p *Replay) overrides(m Memory) bool {
+	return p != nil && p.Force && slices.Contains(p.Events, m.By)
 }
 
 // asks tells whether a replay asks for the rule.

@@ -206,13 +206,13 @@ func (s *Store) PendingEvents(ctx context.Context, c Claim, n int) ([]event.Even
 	if err != nil {
 		return nil, err
 	}
-	return s.scanEvents(ctx, rows)
+	return s.scanEvents(ctx, rows, true)
 }
 
 const eventColumns = "events.seq, events.workspace, events.id, events.topic, events.subject, events.part, events.created_at, events.received_at, events.segment, events.position"
 
-// scanEvents reads rows of eventColumns, and then the payloads from their segments.
-func (s *Store) scanEvents(ctx context.Context, rows *sql.Rows) ([]event.Event, error) {
+// scanEvents reads rows of eventColumns, and then the payloads from their segments, if they are wanted.
+func (s *Store) scanEvents(ctx context.Context, rows *sql.Rows, payloads bool) ([]event.Event, error) {
 	type place struct {
 		segment  int64
 		position int
@@ -228,8 +228,8 @@ func (s *Store) scanEvents(ctx context.Context, rows *sql.Rows) ([]event.Event, 
 		events, places = append(events, ev), append(places, p)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || !payloads {
+		return events, err
 	}
 	for i, p := range places {
 		segment, err := s.segment(ctx, p.segment)
@@ -272,7 +272,8 @@ func (s *Store) segment(ctx context.Context, id int64) ([]event.Event, error) {
 // Prune deletes up to n events that were received before the given time and whose work is
 // finished, with all that was recorded about them, and tells how many it deleted. What rules
 // remember stays (see Forget): an old conversation must not be answered twice because its event
-// is gone.
+// is gone. So do replays of events that stay, and what timers did that those started: they tell what
+// was done about them.
 //
 // Events are looked through in the order of their arrival, outside the line of the writes, up
 // to the first that is too young.
@@ -292,27 +293,32 @@ func (s *Store) Prune(ctx context.Context, before time.Time, n int) (deleted int
 		if last {
 			return deleted, nil
 		}
-		cursor = old[len(old)-1]
+		cursor = old[len(old)-1].seq
 	}
 	return deleted, nil
 }
 
+// oldEvent is an event that may be deleted once the one that it comes from is; 0 if there is none.
+type oldEvent struct{ seq, origin int64 }
+
 // oldEvents are up to n events after the cursor that were received before the given time, up
 // to the first that was not; last says that there are no more.
-func (s *Store) oldEvents(ctx context.Context, cursor int64, before time.Time, n int) (old []int64, last bool, err error) {
-	rows, err := s.query(ctx, "SELECT seq, received_at FROM events WHERE seq > $1 ORDER BY seq "+limit(n), cursor)
+func (s *Store) oldEvents(ctx context.Context, cursor int64, before time.Time, n int) (old []oldEvent, last bool, err error) {
+	rows, err := s.query(ctx, "SELECT seq, received_at, id FROM events WHERE seq > $1 ORDER BY seq "+limit(n), cursor)
 	if err != nil {
 		return nil, false, err
 	}
 	read := 0
 	err = eachRow(rows, func(r *sql.Rows) error {
-		var seq, received int64
-		err := r.Scan(&seq, &received)
+		var ev event.Event
+		var received int64
+		err := r.Scan(&ev.Seq, &received, &ev.ID)
 		if read++; received >= micros(before) {
 			last = true
 		}
 		if !last {
-			old = append(old, seq)
+			origin, _ := ev.Origin()
+			old = append(old, oldEvent{ev.Seq, origin})
 		}
 		return err
 	})
@@ -320,19 +326,20 @@ func (s *Store) oldEvents(ctx context.Context, cursor int64, before time.Time, n
 }
 
 // deleteFinished deletes those of the events whose work is finished.
-func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error) {
+func (s *Store) deleteFinished(ctx context.Context, events []oldEvent) (int64, error) {
 	var deleted int64
 	var segments map[int64]bool
 	err := s.writer.do(ctx, func(t *tx) error {
 		deleted, segments = 0, map[int64]bool{}
-		for _, seq := range seqs {
+		for _, ev := range events {
 			var segment int64
 			ok, err := t.queryRow(`
 				DELETE FROM events WHERE seq = $1
 				  AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.workspace = events.workspace AND i.subject = events.subject AND i.seq = events.seq)
 				  AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.seq = events.seq AND a.state IN ('planned', 'attempting', 'parked'))
 				  AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.seq = events.seq)
-				RETURNING segment`, []any{seq}, &segment)
+				  AND NOT EXISTS (SELECT 1 FROM events o WHERE o.seq = $2)
+				RETURNING segment`, []any{ev.seq, ev.origin}, &segment)
 			if err != nil {
 				return err
 			}
@@ -348,7 +355,7 @@ func (s *Store) deleteFinished(ctx context.Context, seqs []int64) (int64, error)
 				"DELETE FROM runs WHERE seq = $1",
 				"DELETE FROM decisions WHERE seq = $1",
 			} {
-				if err := t.send(nil, query, seq); err != nil {
+				if err := t.send(nil, query, ev.seq); err != nil {
 					return err
 				}
 			}

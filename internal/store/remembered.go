@@ -26,11 +26,12 @@ type Memory struct {
 	Runs  int
 	Since time.Time
 	Until time.Time
+	By    int64 // the event of the last of them
 }
 
 // Recall returns what the rule remembers of the key.
 func (s *Store) Recall(ctx context.Context, workspace, rule, key string) (m Memory, err error) {
-	rows, err := s.query(ctx, "SELECT runs, at, until FROM remembered WHERE workspace = $1 AND rule = $2 AND key = $3", workspace, rule, key)
+	rows, err := s.query(ctx, "SELECT runs, at, until, seq FROM remembered WHERE workspace = $1 AND rule = $2 AND key = $3", workspace, rule, key)
 	if err != nil {
 		return Memory{}, err
 	}
@@ -40,7 +41,7 @@ func (s *Store) Recall(ctx context.Context, workspace, rule, key string) (m Memo
 
 func (m *Memory) scan(r *sql.Rows, before ...any) error {
 	var since, until int64
-	err := r.Scan(append(before, &m.Runs, &since, &until)...)
+	err := r.Scan(append(before, &m.Runs, &since, &until, &m.By)...)
 	m.Since, m.Until = fromMicros(since), fromMicros(until)
 	return err
 }
@@ -58,7 +59,7 @@ type Limit struct {
 // Limits returns what rules of a workspace (of all, if it is empty) remember of LimitKey, which is one row for each at the most.
 func (s *Store) Limits(ctx context.Context, workspace string) ([]Limit, error) {
 	where, args := in(workspace)
-	rows, err := s.query(ctx, "SELECT workspace, rule, runs, at, until FROM remembered WHERE key = '"+LimitKey+"'"+where, args...)
+	rows, err := s.query(ctx, "SELECT workspace, rule, runs, at, until, seq FROM remembered WHERE key = '"+LimitKey+"'"+where, args...)
 	if err != nil {
 		return nil, err
 	}

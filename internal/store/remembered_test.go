@@ -59,11 +59,11 @@ func TestRemembered(t *testing.T) {
 			refused bool
 			want    store.Memory
 		}{
-			{0, false, store.Memory{Runs: 1, Since: start}},
-			{30 * time.Minute, false, store.Memory{Runs: 2, Since: start}},
-			{59 * time.Minute, false, store.Memory{Runs: 3, Since: start}},
-			{time.Hour - time.Microsecond, true, store.Memory{Runs: 3, Since: start}},
-			{time.Hour, false, store.Memory{Runs: 1, Since: start.Add(time.Hour)}},
+			{0, false, store.Memory{Runs: 1, Since: start, By: 1}},
+			{30 * time.Minute, false, store.Memory{Runs: 2, Since: start, By: 2}},
+			{59 * time.Minute, false, store.Memory{Runs: 3, Since: start, By: 3}},
+			{time.Hour - time.Microsecond, true, store.Memory{Runs: 3, Since: start, By: 3}},
+			{time.Hour, false, store.Memory{Runs: 1, Since: start.Add(time.Hour), By: 5}},
 		} {
 			err := run(t, s, fmt.Sprint("n", i), start.Add(step.after), limitOf3)
 			step.want.Until = step.want.Since.Add(24 * time.Hour)

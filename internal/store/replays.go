@@ -24,6 +24,8 @@ type Decided struct {
 	// Own are those too that Switchboard made itself: when a timer came due, a schedule found something,
 	// or an event was replayed.
 	Own bool
+	// Bare leaves the payloads out.
+	Bare bool
 	// Newest takes the newest ones in place of the oldest, if there are more than Limit.
 	Newest bool
 	Limit  int // at the most so many
@@ -60,13 +62,19 @@ func (d Decided) where() (string, []any) {
 		also("created_at < ", micros(d.Until))
 	}
 	if len(d.Seqs)+len(d.IDs) > 0 {
-		var named []string
+		var seqs, ids, named []string
 		for _, seq := range d.Seqs {
-			named = append(named, "seq = "+strconv.FormatInt(seq, 10))
+			seqs = append(seqs, strconv.FormatInt(seq, 10))
 		}
 		for _, id := range d.IDs {
 			args = append(args, id)
-			named = append(named, "id = "+arg(len(args)))
+			ids = append(ids, arg(len(args)))
+		}
+		if len(seqs) > 0 {
+			named = append(named, "seq IN ("+strings.Join(seqs, ", ")+")")
+		}
+		if len(ids) > 0 {
+			named = append(named, "id IN ("+strings.Join(ids, ", ")+")")
 		}
 		where.WriteString(" AND (" + strings.Join(named, " OR ") + ")")
 	}
@@ -87,7 +95,7 @@ func (s *Store) FindDecided(ctx context.Context, d Decided) ([]event.Event, erro
 	if err != nil {
 		return nil, fmt.Errorf("look for events: %w", err)
 	}
-	list, err := s.scanEvents(ctx, rows)
+	list, err := s.scanEvents(ctx, rows, !d.Bare)
 	if d.Newest {
 		slices.Reverse(list)
 	}
@@ -99,20 +107,32 @@ const MostReplays = 100
 
 // Replays returns the events that are replays of an event, oldest first, without their payloads.
 func (s *Store) Replays(ctx context.Context, workspace string, of int64) (list []event.Event, err error) {
-	for n := 1; n <= MostReplays; n++ {
-		rows, err := s.query(ctx, twinColumns+" AND id = $2", workspace, event.Replay{Of: of, Number: n}.ID())
-		if err != nil {
-			return nil, err
-		}
-		before := len(list)
-		err = eachRow(rows, func(r *sql.Rows) error {
-			ev, err := scanTwin(r)
-			list = append(list, ev)
-			return err
-		})
-		if err != nil || len(list) == before {
-			return list, err
-		}
+	ids, args := make([]string, MostReplays), []any{workspace}
+	for i := range ids {
+		args = append(args, event.Replay{Of: of, Number: i + 1}.ID())
+		ids[i] = arg(len(args))
 	}
-	return list, nil
+	rows, err := s.query(ctx, twinColumns+" AND id IN ("+strings.Join(ids, ", ")+") ORDER BY seq", args...)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		ev, err := scanTwin(r)
+		list = append(list, ev)
+		return err
+	})
+	return list, err
+}
+
+// Named returns the event with an id, if it is filed.
+func (s *Store) Named(ctx context.Context, workspace, id string) (ev event.Event, ok bool, err error) {
+	rows, err := s.query(ctx, "SELECT "+eventColumns+" FROM events WHERE workspace = $1 AND id = $2", workspace, id)
+	if err != nil {
+		return event.Event{}, false, err
+	}
+	list, err := s.scanEvents(ctx, rows, true)
+	if err != nil || len(list) == 0 {
+		return event.Event{}, false, err
+	}
+	return list[0], true, nil
 }

@@ -94,8 +94,69 @@ func TestFindDecided(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", name, ids, err, c.want)
 		}
 	}
+	many := store.Decided{Limit: 10, Bare: true}
+	for i := range 10_000 {
+		many.Seqs, many.IDs = append(many.Seqs, int64(1000+i)), append(many.IDs, "none"+strconv.Itoa(i))
+	}
+	many.IDs[5000] = "n2"
+	if found, err := s.FindDecided(t.Context(), many); err != nil || len(found) != 1 || found[0].ID != "n2" || found[0].Payload != nil {
+		t.Errorf("20,000 names: %v, %v", found, err)
+	}
+	if ev, ok, err := s.Named(t.Context(), "ws", "n2"); err != nil || !ok || ev.Seq != all[2].Seq || string(ev.Payload) != string(all[2].Payload) {
+		t.Errorf("Named = %v, %v, %v", ev, ok, err)
+	}
+	if _, ok, err := s.Named(t.Context(), "other", "n2"); err != nil || ok {
+		t.Errorf("Named of another workspace: %v, %v", ok, err)
+	}
 	replays, err := s.Replays(t.Context(), "ws", all[0].Seq)
 	if err != nil || len(replays) != 2 || replays[1].ID != (event.Replay{Of: all[0].Seq, Number: 2}).ID() {
 		t.Errorf("Replays = %v, %v", replays, err)
+	}
+}
+
+// TestI4_pruning_keeps_what_tells_of_an_event that stays: its replays, and what its timers did.
+func TestI4_pruning_keeps_what_tells_of_an_event(t *testing.T) {
+	s := open(t)
+	decide := func(runs ...store.Run) event.Event {
+		t.Helper()
+		c := claimOne(t, s, store.LaneEvents, time.Now())
+		events, err := s.PendingEvents(t.Context(), c, 1)
+		if err != nil || len(events) != 1 {
+			t.Fatal(events, err)
+		}
+		d := store.Decision{Seq: events[0].Seq, At: start, Trace: json.RawMessage(`{}`), Runs: runs}
+		if err := s.SaveDecision(t.Context(), c, d, true); err != nil {
+			t.Fatal(err)
+		}
+		return events[0]
+	}
+	put(t, s, "n", "conversation/1")
+	of := decide(store.Run{Rule: "r", Actions: []store.PlannedAction{{Kind: "reply", Params: json.RawMessage(`{}`), Park: "look at it"}}})
+	replay, err := event.Replay{Number: 1}.Event(of, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	timer, err := event.Timer{Rule: "r", DueAt: start, Trigger: event.Trigger{Seq: of.Seq}}.Event("ws", "conversation/1", start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range []event.Event{replay, timer} {
+		if _, err := s.Put(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+		decide()
+	}
+	if n, err := s.Prune(t.Context(), start.Add(time.Hour), 2); err != nil || n != 0 {
+		t.Errorf("pruned %d of three, %v; a parked action keeps the first, and the others tell of it", n, err)
+	}
+	parked, err := s.FindUnhappy(t.Context(), store.Unhappy{State: store.StateParked, Limit: 1})
+	if err != nil || len(parked) != 1 {
+		t.Fatal(parked, err)
+	}
+	if _, err := s.Retry(t.Context(), parked, store.VerdictDone, start); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Prune(t.Context(), start.Add(time.Hour), 10); err != nil || n != 3 {
+		t.Errorf("pruned %d, %v; want all three", n, err)
 	}
 }
