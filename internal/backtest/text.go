@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"maps"
@@ -13,7 +14,7 @@ import (
 
 // WriteText writes a report for people.
 func WriteText(w io.Writer, r *Report) error {
-	t := &textWriter{w: w}
+	t := textWriter{bufio.NewWriter(w)}
 	t.line("%d events from %s to %s", r.Events, stamp(r.Since), stamp(r.Through))
 	t.line("the old rules (%s) ran %s, the new ones (%s) %s", r.Old, times(r.OldRuns), r.New, times(r.NewRuns))
 	if !r.Differs() {
@@ -39,21 +40,15 @@ func WriteText(w io.Writer, r *Report) error {
 			t.line("  ? %s would come due at another time than then, and are decided on what was read then", counted(one.OtherTimes, "timer"))
 		}
 	}
-	return t.err
+	return t.Flush()
 }
 
-type textWriter struct {
-	w   io.Writer
-	err error
-}
+// textWriter writes lines; the first error is told by Flush.
+type textWriter struct{ *bufio.Writer }
 
-func (t *textWriter) line(format string, args ...any) {
-	if t.err == nil {
-		_, t.err = fmt.Fprintf(t.w, format+"\n", args...)
-	}
-}
+func (t textWriter) line(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 
-func (t *textWriter) difference(sign, words string, d Difference) {
+func (t textWriter) difference(sign, words string, d Difference) {
 	if d.Total == 0 {
 		return
 	}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -9,7 +10,7 @@ import (
 // WriteExplanation writes explanations for people: a line for each rule that was asked with its outcome,
 // its conditions below it with what they read, and at the end the rules that were not asked.
 func WriteExplanation(w io.Writer, list []Explanation) error {
-	t := &textWriter{w: w}
+	t := textWriter{bufio.NewWriter(w)}
 	var deaf []Explanation
 	for _, x := range list {
 		if x.Outcome == nil {
@@ -24,25 +25,18 @@ func WriteExplanation(w io.Writer, list []Explanation) error {
 			t.line("  %s: %s", x.Rule, x.NotAsked)
 		}
 	}
-	return t.err
+	return t.Flush()
 }
 
-// textWriter keeps the first error.
-type textWriter struct {
-	w   io.Writer
-	err error
-}
+// textWriter writes lines; the first error is told by Flush.
+type textWriter struct{ *bufio.Writer }
 
-func (t *textWriter) line(format string, args ...any) {
-	if t.err == nil {
-		_, t.err = fmt.Fprintf(t.w, format+"\n", args...)
-	}
-}
+func (t textWriter) line(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 
 // verdictWords are the verdicts for people.
 var verdictWords = map[Verdict]string{Ran: "ran", DidNotMatch: "did not match", HeldBack: "held back", Failed: "failed"}
 
-func (t *textWriter) outcome(x Explanation) {
+func (t textWriter) outcome(x Explanation) {
 	o := x.Outcome
 	held := ""
 	if o.HeldBy != "" {
@@ -95,7 +89,7 @@ func reached(x Explanation) bool {
 // clauseMarks stand before clauses; the one that decided has an arrow.
 var clauseMarks = map[ClauseValue]string{ClauseTrue: "✓", ClauseFalse: "✗", ClauseFailed: "!", ClauseNotReached: "·"}
 
-func (t *textWriter) clauses(list []*Clause, indent string) {
+func (t textWriter) clauses(list []*Clause, indent string) {
 	for _, c := range list {
 		decided := ""
 		if c.Decided {
@@ -121,7 +115,7 @@ func (t *textWriter) clauses(list []*Clause, indent string) {
 	}
 }
 
-func (t *textWriter) actions(key string, list []Planned) {
+func (t textWriter) actions(key string, list []Planned) {
 	if len(list) == 0 {
 		return
 	}
