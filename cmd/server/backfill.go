@@ -212,9 +212,7 @@ func (c *backfillCmd) connect(ctx context.Context) (*intercom.Client, string, er
 // print writes the report.
 func (c *backfillCmd) print(p *recovery.Report, out io.Writer) error {
 	if c.Format == "json" {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		return e.Encode(p)
+		return writeJSON(out, p)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range p.Found {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -64,9 +63,7 @@ func (c *backtestCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	if c.Format == "json" {
-		e := json.NewEncoder(io.out)
-		e.SetIndent("", "  ")
-		err = e.Encode(report)
+		err = writeJSON(io.out, report)
 	} else {
 		err = backtest.WriteText(io.out, report)
 	}

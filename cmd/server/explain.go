@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,9 +63,7 @@ func (c *explainCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	if c.Format == "json" {
-		e := json.NewEncoder(io.out)
-		e.SetIndent("", "  ")
-		return e.Encode(answer)
+		return writeJSON(io.out, answer)
 	}
 	for i, one := range answer.Events {
 		if i > 0 {
