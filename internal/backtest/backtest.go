@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"switchboard/internal/dryrun"
 	"switchboard/internal/event"
 	"switchboard/internal/rules"
 )
@@ -37,9 +38,15 @@ type run struct {
 	actions                   []rules.Planned
 }
 
+// side is one ruleset with what its decisions leave behind.
+type side struct {
+	*dryrun.Service
+	runs []run // of the step that is being made
+}
+
 // Backtest has the rulesets decide the history. progress, if not nil, is told how many events are done.
 func Backtest(ctx context.Context, h History, old, changed *rules.Ruleset, progress func(events int)) (*Report, error) {
-	t := &test{history: h, sides: [2]*side{newSide(old), newSide(changed)}, report: newReport(old, changed), open: map[string]pending{}}
+	t := &test{history: h, sides: [2]*side{{Service: dryrun.New(old)}, {Service: dryrun.New(changed)}}, report: newReport(old, changed), open: map[string]pending{}}
 	err := h.Events(ctx, func(ev event.Event, d *rules.Decision) error {
 		if err := t.event(ctx, ev, d); err != nil {
 			return err
@@ -74,6 +81,28 @@ type pending struct {
 	run  run
 }
 
+// decide decides one event and notes what ran. cause names what both sides may do something about.
+func (s *side) decide(ctx context.Context, in rules.Input, cause string) (*rules.Decision, error) {
+	d, err := s.Decide(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range d.Rules {
+		if o.Verdict == rules.Ran {
+			s.runs = append(s.runs, run{
+				rule: o.Rule, cause: cause, workspace: in.Event.Workspace, subject: in.Event.Subject, topic: in.Event.Topic, at: in.Now, actions: o.Actions,
+			})
+		}
+	}
+	return d, nil
+}
+
+// waits tells whether the timer still waits that a run of the other side came of.
+func (s *side) waits(r run) bool {
+	timer, ok := s.Waits(r.workspace, r.subject, r.rule)
+	return ok && causeOf(timer.Trigger) == r.cause
+}
+
 // event decides one event on both sides.
 func (t *test) event(ctx context.Context, ev event.Event, d *rules.Decision) error {
 	if err := t.timers(ctx, d.At); err != nil {
@@ -91,7 +120,7 @@ func (t *test) event(ctx context.Context, ev event.Event, d *rules.Decision) err
 			return fmt.Errorf("event %d: %w", ev.Seq, err)
 		}
 		t.unknown(s, got)
-		s.sweep(d.At)
+		s.Forget(d.At)
 	}
 	t.compare()
 	return nil
@@ -101,7 +130,7 @@ func (t *test) event(ctx context.Context, ev event.Event, d *rules.Decision) err
 func (t *test) timers(ctx context.Context, by time.Time) error {
 	for i, s := range t.sides {
 		for {
-			due, ok := s.next(by)
+			due, ok := s.Next(by)
 			if !ok {
 				break
 			}
@@ -115,8 +144,8 @@ func (t *test) timers(ctx context.Context, by time.Time) error {
 }
 
 // fire decides about a timer that came due. What was read when it came due then, if it did, is known.
-func (t *test) fire(ctx context.Context, s *side, due dueTimer) error {
-	ev, err := due.fire()
+func (t *test) fire(ctx context.Context, s *side, due dryrun.Timer) error {
+	ev, err := due.Fires()
 	if err != nil {
 		return err
 	}
@@ -127,13 +156,13 @@ func (t *test) fire(ctx context.Context, s *side, due dueTimer) error {
 	if then == nil { // no timer of this rule came due then
 		then = &rules.Decision{}
 	}
-	now := due.timer.DueAt
+	now := due.DueAt
 	if s == t.sides[1] && len(then.Lookups) > 0 && !then.At.IsZero() && then.At.Sub(now).Abs() > onTime {
-		t.report.rule(due.rule).OtherTimes++
+		t.report.rule(due.Rule).OtherTimes++
 	}
-	got, err := s.decide(ctx, rules.Input{Event: ev, Now: now, Lookup: then.Recorded()}, causeOf(due.timer.Trigger))
+	got, err := s.decide(ctx, rules.Input{Event: ev, Now: now, Lookup: then.Recorded()}, causeOf(due.Trigger))
 	if err != nil {
-		return fmt.Errorf("timer of %s: %w", due.rule, err)
+		return fmt.Errorf("timer of %s: %w", due.Rule, err)
 	}
 	t.unknown(s, got)
 	return nil

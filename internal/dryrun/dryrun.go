@@ -1,4 +1,12 @@
-package backtest
+// Package dryrun is the service without disk and network: it decides events on a clock that the caller
+// sets, and keeps in memory what the store keeps for the service, so that the next decision knows what the
+// ones before left behind: what counts for once, cooldown, limit and the circuit breaker, the timers that
+// wait, and what cancelled some.
+//
+// Whoever runs it hands it events in the order of their times, and before each of them lets the timers come
+// due that are due by then (Next). Nothing of what was decided is carried out, and nothing outlives the
+// process.
+package dryrun
 
 import (
 	"container/heap"
@@ -9,14 +17,13 @@ import (
 	"switchboard/internal/rules"
 )
 
-// side is one ruleset with the state that its decisions leave behind: what the store keeps for the service,
-// in memory. It answers the rules (rules.State) about the subject that is being decided.
-type side struct {
+// Service is one ruleset with the state that its decisions leave behind. It answers the rules (rules.State)
+// about the subject that is being decided. It is for one goroutine.
+type Service struct {
 	ruleset  *rules.Ruleset
 	counted  map[countKey]rules.Memory
 	subjects map[subjectKey]*subject
 	due      dueHeap
-	runs     []run // of the step that is being made
 
 	workspace string
 	current   *subject // of the event that is being decided
@@ -33,6 +40,18 @@ type subject struct {
 	timers  map[string]rules.Timer
 	cancels map[string]rules.Cancel
 	last    time.Time
+}
+
+// Timer is a timer that came due.
+type Timer struct {
+	Workspace, Subject, Rule string
+	rules.Timer
+}
+
+// Fires is the event that the timer came due.
+func (t Timer) Fires() (event.Event, error) {
+	return event.Timer{Rule: t.Rule, Version: t.Version, DueAt: t.DueAt, Trigger: t.Trigger}.
+		Event(t.Workspace, t.Subject, t.DueAt)
 }
 
 // dueTimer is an entry of the heap; it counts only while the timer is still that version.
@@ -61,17 +80,21 @@ func (h *dueHeap) Pop() any {
 	return last
 }
 
-func newSide(rs *rules.Ruleset) *side {
-	return &side{ruleset: rs, counted: map[countKey]rules.Memory{}, subjects: map[subjectKey]*subject{}}
+// New is a service that remembers nothing.
+func New(rs *rules.Ruleset) *Service {
+	return &Service{ruleset: rs, counted: map[countKey]rules.Memory{}, subjects: map[subjectKey]*subject{}}
 }
 
+// Ruleset is the ruleset that decides.
+func (s *Service) Ruleset() *rules.Ruleset { return s.ruleset }
+
 // Recall implements rules.State.
-func (s *side) Recall(_ context.Context, rule, key string) (rules.Memory, error) {
+func (s *Service) Recall(_ context.Context, rule, key string) (rules.Memory, error) {
 	return s.counted[countKey{s.workspace, rule, key}], nil
 }
 
 // Timers implements rules.State.
-func (s *side) Timers(context.Context) (list []rules.Timer, err error) {
+func (s *Service) Timers(context.Context) (list []rules.Timer, err error) {
 	for _, t := range s.current.timers {
 		list = append(list, t)
 	}
@@ -79,42 +102,63 @@ func (s *side) Timers(context.Context) (list []rules.Timer, err error) {
 }
 
 // Cancels implements rules.State.
-func (s *side) Cancels(context.Context) (list []rules.Cancel, err error) {
+func (s *Service) Cancels(context.Context) (list []rules.Cancel, err error) {
 	for _, c := range s.current.cancels {
 		list = append(list, c)
 	}
 	return list, nil
 }
 
-// decide decides one event and keeps what comes of it. cause names what both sides may do something about.
-func (s *side) decide(ctx context.Context, in rules.Input, cause string) (*rules.Decision, error) {
+// Decide decides one event and keeps what comes of it. The input's State is the service's own.
+func (s *Service) Decide(ctx context.Context, in rules.Input) (*rules.Decision, error) {
+	s.about(&in)
+	d, err := s.ruleset.Evaluate(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	s.keep(d, in)
+	return d, nil
+}
+
+// Explain does the same and tells how it came about.
+func (s *Service) Explain(ctx context.Context, in rules.Input) (*rules.Decision, []rules.Explanation, error) {
+	s.about(&in)
+	d, why, err := s.ruleset.Explain(ctx, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.keep(d, in)
+	return d, why, nil
+}
+
+// about prepares for an event.
+func (s *Service) about(in *rules.Input) {
 	key := subjectKey{in.Event.Workspace, in.Event.Subject}
 	s.workspace, s.current = key.workspace, s.subjects[key]
 	if s.current == nil {
 		s.current = &subject{key: key}
 	}
 	in.State = s
-	d, err := s.ruleset.Evaluate(ctx, in)
-	if err != nil {
-		return nil, err
-	}
+}
+
+// keep remembers what a decision leaves behind.
+func (s *Service) keep(d *rules.Decision, in rules.Input) {
 	for _, o := range d.Rules {
 		for _, q := range o.Remember {
-			k := countKey{key.workspace, q.Owner(o.Rule), q.Key}
-			s.counted[k] = s.counted[k].After(q, in.Now, in.Event.Seq)
-		}
-		if o.Verdict == rules.Ran {
-			s.runs = append(s.runs, run{
-				rule: o.Rule, cause: cause, workspace: key.workspace, subject: key.subject, topic: in.Event.Topic, at: in.Now, actions: o.Actions,
-			})
+			s.Remember(s.workspace, q.Owner(o.Rule), q, in.Now, in.Event.Seq)
 		}
 	}
 	s.keepTimers(d, in.Now)
-	return d, nil
+}
+
+// Remember counts a run of a rule at a time, on the event with that number.
+func (s *Service) Remember(workspace, rule string, q rules.Quota, at time.Time, by int64) {
+	k := countKey{workspace, rule, q.Key}
+	s.counted[k] = s.counted[k].After(q, at, by)
 }
 
 // keepTimers does to the timers of the current subject what the decision says.
-func (s *side) keepTimers(d *rules.Decision, now time.Time) {
+func (s *Service) keepTimers(d *rules.Decision, now time.Time) {
 	if len(d.Timers)+len(d.Cancels) == 0 {
 		return
 	}
@@ -146,33 +190,26 @@ func (s *side) keepTimers(d *rules.Decision, now time.Time) {
 	}
 }
 
-// next takes the next timer that is due by a time off the heap.
-func (s *side) next(by time.Time) (dueTimer, bool) {
+// Next takes the next timer that is due by a time.
+func (s *Service) Next(by time.Time) (Timer, bool) {
 	for len(s.due) > 0 && !s.due[0].timer.DueAt.After(by) {
 		top := heap.Pop(&s.due).(dueTimer)
 		now, waits := top.subject.timers[top.rule]
 		if waits && now.Version == top.timer.Version && now.Trigger.Seq == top.timer.Trigger.Seq {
-			top.timer = now
-			return top, true
+			return Timer{top.subject.key.workspace, top.subject.key.subject, top.rule, now}, true
 		}
 	}
-	return dueTimer{}, false
+	return Timer{}, false
 }
 
-// waits tells whether the timer still waits that a run of the other side came of.
-func (s *side) waits(r run) bool {
-	sub := s.subjects[subjectKey{r.workspace, r.subject}]
+// Waits returns the timer of a rule that waits on a subject.
+func (s *Service) Waits(workspace, subject, rule string) (rules.Timer, bool) {
+	sub := s.subjects[subjectKey{workspace, subject}]
 	if sub == nil {
-		return false
+		return rules.Timer{}, false
 	}
-	timer, ok := sub.timers[r.rule]
-	return ok && causeOf(timer.Trigger) == r.cause
-}
-
-// fire is the event that a timer came due.
-func (t dueTimer) fire() (event.Event, error) {
-	return event.Timer{Rule: t.rule, Version: t.timer.Version, DueAt: t.timer.DueAt, Trigger: t.timer.Trigger}.
-		Event(t.subject.key.workspace, t.subject.key.subject, t.timer.DueAt)
+	t, ok := sub.timers[rule]
+	return t, ok
 }
 
 // How long it is known that a rule ran for a part, and what cancelled timers of a subject without any. In
@@ -183,8 +220,8 @@ const (
 	sweepEvery   = 6 * time.Hour
 )
 
-// sweep forgets what cannot matter any more, so that memory does not grow with the history.
-func (s *side) sweep(now time.Time) {
+// Forget drops what cannot matter any more, so that memory does not grow with the history.
+func (s *Service) Forget(now time.Time) {
 	if now.Sub(s.swept) < sweepEvery {
 		return
 	}
