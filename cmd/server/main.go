@@ -61,6 +61,7 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" default:"withargs" help:"Take webhooks and act on them (the default command)."`
 	Demo      demoCmd      `cmd:"" help:"Show the whole service against a built-in Intercom: no account, no network."`
 	Check     checkCmd     `cmd:"" help:"Read rules as serve would, and say what is wrong."`
+	Test      testCmd      `cmd:"" help:"Run the tests of rules."`
 	Backtest  backtestCmd  `cmd:"" help:"Say what changed rules would have done otherwise."`
 	Backfill  backfillCmd  `cmd:"" help:"Recover events that no notification told of."`
 	Explain   explainCmd   `cmd:"" help:"Say why the rules did what they did on an event, or did not."`

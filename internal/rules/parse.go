@@ -35,6 +35,7 @@ type loader struct {
 	names    map[string]string // of rules: where each is
 	rules    []*rule
 	refused  map[*yaml.Node]bool // nodes about which enough was said
+	literal  bool                // texts hold no expressions (Reader)
 }
 
 var _ actions.Decoder = (*loader)(nil)
@@ -287,6 +288,8 @@ func (p *loader) Text(n *yaml.Node, html bool) actions.Text {
 	case n.Tag == "!!bool":
 		p.Problem(n, "rules/wrong-type", "put it in quotes to make it a text", "this must be a text, not true or false")
 		return nil
+	case p.literal:
+		return asWritten(n.Value)
 	}
 	t := p.template(n.Value, html, p.file.locator(n))
 	if t == nil {

@@ -27,7 +27,9 @@ func newRuleset(sources Sources, rules []*rule, admin string, counters []actions
 	rs := &Ruleset{hash: hashOf(slices.Concat(sources.Files, sources.Holidays)), sources: sources, admin: admin, counters: counters, breaker: defaultBreaker, rules: rules, byTopic: map[string]listeners{}}
 	topics := event.Topics()
 	for i, r := range rules {
-		r.place = i
+		if r.place != i { // rules may be those of another ruleset, which is in use (Flipped)
+			r.place = i
+		}
 		for _, p := range slices.Concat(r.topics, r.cancelOn()) {
 			if p.exact {
 				topics = append(topics, p.text)

@@ -1,0 +1,423 @@
+package ruletest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"switchboard/internal/actions"
+	"switchboard/internal/diag"
+	"switchboard/internal/event"
+	"switchboard/internal/rules"
+)
+
+// deed is one thing that happens in a test. It changes the world and makes the events that tell of it.
+type deed interface {
+	do(w *world, on string) ([]happening, error)
+}
+
+// happening is an event that the rules decide about.
+type happening struct {
+	event.Event
+	own bool // our own work
+	// record is the decision that was made of the event once, with all it was made of; nil for an event
+	// that happens in the test's world.
+	record *rules.Decision
+}
+
+// mostTimes bounds how often a step is repeated.
+const mostTimes = 10_000
+
+// readStep reads an entry of `events`.
+func (p *parser) readStep(n *yaml.Node, g *given) (step, bool) {
+	s := step{line: n.Line, times: 1}
+	var what deed
+	deeds := 0
+	is := func(read func(*yaml.Node) deed) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			if deeds++; deeds > 1 {
+				p.Problem(n, "rules/wrong-value", "use two entries", "one entry tells of one thing that happens")
+				return
+			}
+			what = read(n)
+		}
+	}
+	later := map[string]*yaml.Node{}
+	keep := func(key string) func(*yaml.Node) { return func(n *yaml.Node) { later[key] = n } }
+	var item *yaml.Node
+	p.Fields(n, map[string]func(*yaml.Node){
+		"at":    func(n *yaml.Node) { s.at = p.readMoment(n, g, false) },
+		"after": func(n *yaml.Node) { d, _ := p.Duration(n); s.at = moment{after: d, set: true} },
+		"times": func(n *yaml.Node) { s.times, _ = p.Number(n, 1, mostTimes) },
+		"every": func(n *yaml.Node) { s.every, _ = p.Duration(n) },
+		"in":    func(n *yaml.Node) { s.on, _ = p.Word(n, "a name for the conversation") },
+
+		"customer": is(p.readCustomer),
+		"teammate": is(p.readTeammateDeed),
+		"bot": is(func(n *yaml.Node) deed {
+			text, _ := p.Word(n, "what the bot says")
+			return says{bot: true, text: text}
+		}),
+		"topic": is(func(n *yaml.Node) deed {
+			topic, _ := p.Word(n, "a topic")
+			if topic != "" && !event.KnownTopic(topic) {
+				hint := ""
+				if near, ok := diag.Closest(topic, event.Topics()); ok {
+					hint = `did you mean "` + near + `"?`
+				}
+				p.Problem(n, "rules/wrong-value", hint, "Intercom has no topic %q", topic)
+			}
+			return &tells{topic: topic}
+		}),
+		"payload":  is(p.readPayload),
+		"record":   is(p.readRecord),
+		"schedule": is(p.readSchedule),
+		"time":     is(func(n *yaml.Node) deed { _, _ = p.Word(n, "passes"); return passes{} }),
+
+		"contact": keep("contact"), "companies": keep("companies"), "conversation": keep("conversation"), "ticket": keep("ticket"),
+		"item": func(n *yaml.Node) { item = n },
+	})
+	if n.Kind != yaml.MappingNode {
+		return s, false
+	}
+	p.readPatches(later, g, &s.given)
+	if item != nil {
+		told, ok := what.(*tells)
+		value, isObject := p.Value(item).(object)
+		if !ok || !isObject {
+			p.Problem(item, "rules/wrong-value", "", "item belongs to an event with a topic, and is a mapping")
+		} else {
+			told.item = value
+		}
+	}
+	if what == nil && deeds == 0 {
+		p.Problem(n, "rules/missing-key", "write customer:, teammate:, bot:, topic:, payload:, record: or schedule:", "the entry does not say what happens")
+	}
+	s.deed = what
+	return s, what != nil
+}
+
+func (p *parser) readCustomer(n *yaml.Node) deed {
+	if n.Kind != yaml.MappingNode {
+		text, _ := p.Word(n, "what the customer writes")
+		return says{text: text}
+	}
+	var r rates
+	p.Fields(n, map[string]func(*yaml.Node){
+		"rates":  func(n *yaml.Node) { r.stars, _ = p.Number(n, 1, 5) },
+		"remark": func(n *yaml.Node) { r.remark, _ = p.Word(n, "what the customer writes with the rating") },
+	})
+	if r.stars == 0 {
+		p.Missing(n, "what the customer does", "rates")
+	}
+	return r
+}
+
+// readTeammateDeed reads what a teammate does, in the words of actions; a text alone is a reply.
+func (p *parser) readTeammateDeed(n *yaml.Node) deed {
+	if _, isAction := actions.Lookup(n.Value); n.Kind == yaml.ScalarNode && !isAction {
+		text, _ := p.Word(n, "what the teammate replies, or an action such as close")
+		return says{teammate: true, text: text}
+	}
+	kind, spec, ok := p.Action(n)
+	if ok && spec == nil {
+		p.Problem(n, actions.CodeParameter, "", "%s needs to know more", kind)
+	}
+	if !ok || spec == nil {
+		return nil
+	}
+	return acts{kind, spec}
+}
+
+func (p *parser) readFile(n *yaml.Node, what string) ([]byte, bool) {
+	name, ok := p.Word(n, "the path of a file with "+what)
+	if !ok {
+		return nil, false
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(p.dir, name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		p.Problem(n, "rules/cannot-read", "", "the file cannot be read: %v", errors.Unwrap(err))
+		return nil, false
+	}
+	return text, true
+}
+
+func (p *parser) readPayload(n *yaml.Node) deed {
+	text, ok := p.readFile(n, "a notification")
+	if !ok {
+		return nil
+	}
+	ev, err := event.Parse(text, time.Time{})
+	if err != nil {
+		p.Problem(n, "rules/wrong-value", "", "the file holds no notification: %v", err)
+		return nil
+	}
+	return arrives{ev}
+}
+
+func (p *parser) readRecord(n *yaml.Node) deed {
+	text, ok := p.readFile(n, "a recorded event")
+	if !ok {
+		return nil
+	}
+	var r Record
+	if err := json.Unmarshal(text, &r); err != nil || len(r.Payload) == 0 || r.Topic == "" || r.Decision == nil {
+		p.Problem(n, "rules/wrong-value", "switchboard explain --save-as-test writes such files", "the file holds no recorded event")
+		return nil
+	}
+	return &r
+}
+
+func (p *parser) readSchedule(n *yaml.Node) deed {
+	name, ok := p.Word(n, "the name of a rule with a schedule (every)")
+	if !ok {
+		return nil
+	}
+	sweeps := p.file.Ruleset.Sweeps()
+	i := slices.IndexFunc(sweeps, func(s rules.Sweep) bool { return s.Rule == name })
+	if i < 0 {
+		p.Problem(n, "rules/wrong-value", p.closestRule(name), "there is no rule %q with a schedule that is not off", name)
+		return nil
+	}
+	return sweep{sweeps[i]}
+}
+
+// says is a text of the customer, a teammate or the bot.
+type says struct {
+	bot, teammate bool
+	text          string
+}
+
+func (d says) do(w *world, on string) ([]happening, error) {
+	c := w.conversation(on)
+	body := paragraph(d.text)
+	switch {
+	case d.bot && c != nil:
+		return w.byPeople(w.change("reply", planned{Body: body}, c, bot()))
+	case d.teammate && c != nil:
+		return w.byPeople(w.change("reply", planned{Body: body}, c, w.given.teammate))
+	case d.teammate || d.bot:
+		author, topic := w.given.teammate, "conversation.admin.single.created"
+		if d.bot {
+			author = bot()
+		}
+		return w.byPeople(w.one(w.tellOf(topic, w.begin(on, author, body), nil)))
+	case c == nil:
+		return w.byPeople(w.one(w.tellOf("conversation.user.created", w.begin(on, w.customer(), body), nil)))
+	}
+	w.settle(c)
+	kind := "comment"
+	if c["state"] != "open" {
+		kind = "open"
+	}
+	w.state(c, "open")
+	if c["waiting_since"] == nil {
+		c["waiting_since"] = w.now.Unix()
+	}
+	stat(c, "first_contact_reply_at", w.now, true)
+	stat(c, "last_contact_reply_at", w.now, false)
+	part := w.addPart(c, kind, body, w.customer())
+	return w.byPeople(w.one(w.tellOf("conversation.user.replied", c, part)))
+}
+
+// paragraph is a text as the HTML that Intercom has of it.
+func paragraph(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, line := range lines {
+		lines[i] = html.EscapeString(line)
+	}
+	return "<p>" + strings.Join(lines, "<br>") + "</p>"
+}
+
+// byPeople are events of what people did.
+func (w *world) byPeople(events []event.Event, err error) (list []happening, _ error) {
+	for _, ev := range events {
+		list = append(list, happening{Event: ev})
+	}
+	return list, err
+}
+
+// rates is a rating of the customer.
+type rates struct {
+	stars  int
+	remark string
+}
+
+func (d rates) do(w *world, on string) ([]happening, error) {
+	c := w.conversation(on)
+	if c == nil {
+		return nil, errors.New("there is no conversation to rate yet")
+	}
+	c["conversation_rating"] = object{"rating": d.stars, "remark": d.remark, "created_at": w.now.Unix()}
+	return w.byPeople(w.one(w.tellOf("conversation.rating.added", c, nil)))
+}
+
+// acts is an action of a teammate.
+type acts struct {
+	kind string
+	spec actions.Spec
+}
+
+func (d acts) do(w *world, on string) ([]happening, error) {
+	subject := ""
+	if c := w.conversation(on); c != nil {
+		subject = event.KindConversation + "/" + text(c["id"])
+	} else if id := w.ticketOf[on]; id != "" {
+		subject = event.KindTicket + "/" + id
+	}
+	if subject == "" {
+		return nil, errors.New("there is no conversation yet")
+	}
+	params, err := d.spec.Plan(actions.Plan{
+		Now: w.now, At: w.now, Event: event.Event{Subject: subject, CreatedAt: w.now},
+		Contact: func() (string, error) { return text(w.contact["id"]), nil },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.kind, err)
+	}
+	return w.byPeople(w.carryOut(d.kind, params, subject, w.given.teammate))
+}
+
+// tells is a notification of any topic, about what is given.
+type tells struct {
+	topic string
+	item  object
+}
+
+func (d *tells) do(w *world, on string) ([]happening, error) {
+	words := strings.Split(d.topic, ".")
+	var item object
+	switch words[0] {
+	case "conversation", "conversation_part":
+		c := w.conversation(on)
+		if c == nil {
+			c = w.begin(on, w.customer(), "")
+		}
+		var part object
+		switch words[1] {
+		case "admin":
+			part = w.addPart(c, words[len(words)-1], "", w.given.teammate)
+		case "operator":
+			part = w.addPart(c, "comment", "", bot())
+		case "tag":
+			part = newestPart(c)
+		}
+		merge(c, d.item)
+		return w.byPeople(w.one(w.tellOf(d.topic, c, part)))
+	case "ticket":
+		if item = w.tickets[w.ticketOf[on]]; item == nil {
+			item = w.newTicket(on, w.given.ticket)
+		}
+	case "contact", "user", "lead", "visitor":
+		item = w.contact
+	case "company":
+		if len(w.companies) > 0 {
+			item = w.companies[0].(object)
+		}
+	case "admin":
+		item = w.given.teammate
+	}
+	if item == nil {
+		item = object{"type": words[0], "id": w.id()}
+	}
+	return w.byPeople(w.one(w.tell(d.topic, merge(cloneObject(item), d.item))))
+}
+
+// arrives is a notification from a file.
+type arrives struct{ event event.Event }
+
+// when is when it happened, by the file.
+func (d arrives) when() time.Time { return d.event.CreatedAt }
+
+func (d arrives) do(w *world, _ string) ([]happening, error) {
+	var envelope struct {
+		Data struct {
+			Item object `json:"item"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(d.event.Payload, &envelope); err != nil {
+		return nil, err
+	}
+	w.seq++
+	ev := d.event
+	ev.Seq, ev.ReceivedAt = w.seq, w.now
+	if ev.CreatedAt.IsZero() || ev.CreatedAt.After(w.now) {
+		ev.CreatedAt = w.now
+	}
+	if kind, id, _ := strings.Cut(ev.Subject, "/"); kind == event.KindConversation {
+		w.conversations[id], w.named[""] = merge(cloneObject(w.conversations[id]), envelope.Data.Item), id
+	} else if kind == event.KindTicket {
+		w.tickets[id] = merge(cloneObject(w.tickets[id]), envelope.Data.Item)
+	}
+	return []happening{{Event: ev}}, nil
+}
+
+// sweep is the schedule of a rule that finds what the test is about.
+type sweep struct{ rules.Sweep }
+
+func (d sweep) do(w *world, on string) ([]happening, error) {
+	var o object
+	switch d.Kind {
+	case event.KindConversation:
+		if o = w.conversation(on); o == nil {
+			o = w.begin(on, w.customer(), "")
+		}
+		w.settle(o)
+		o = cloneObject(o)
+		delete(o, "conversation_parts") // searches answer without
+	case event.KindTicket:
+		if o = w.tickets[w.ticketOf[on]]; o == nil {
+			o = w.newTicket(on, w.given.ticket)
+		}
+	default:
+		o = w.contact
+	}
+	found, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := d.Event(appID, w.now, w.now, found)
+	w.seq++
+	ev.Seq = w.seq
+	return w.byPeople(w.one(ev, err))
+}
+
+// passes is time that passes, and with it what is due.
+type passes struct{}
+
+func (passes) do(*world, string) ([]happening, error) { return nil, nil }
+
+// Record is an event as it was decided once, with everything that the decision was made of.
+type Record struct {
+	ID        string          `json:"id"`
+	Topic     string          `json:"topic"`
+	Subject   string          `json:"subject"`
+	Part      string          `json:"part,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	Received  time.Time       `json:"received_at"`
+	Payload   json.RawMessage `json:"payload"`
+	// Decision holds the time of the decision, the look-ups, what was remembered and the timers that waited.
+	Decision *rules.Decision `json:"decision"`
+}
+
+func (d *Record) when() time.Time { return d.Decision.At }
+
+func (d *Record) do(w *world, _ string) ([]happening, error) {
+	w.seq++
+	ev := event.Event{
+		Seq: w.seq, ID: d.ID, Workspace: appID, Topic: d.Topic, Subject: d.Subject, Part: d.Part, CreatedAt: d.CreatedAt,
+		ReceivedAt: d.Received, Payload: d.Payload,
+	}
+	return []happening{{Event: ev, record: d.Decision}}, nil
+}
