@@ -118,6 +118,7 @@ func (r *run) differs(x expectation, rr ruleRun) *Failure {
 		return nil
 	}
 	f := &Failure{Rule: rr.rule, Diff: diff}
+	ran := map[string]string{did: "ran", would: "would have run"}[x.kind]
 	switch {
 	case x.kind == held || x.kind == failed:
 		f.Message = fmt.Sprintf("%s %s by %q, not by %q", rr.rule, x.kind, rr.detail, x.detail)
@@ -128,11 +129,11 @@ func (r *run) differs(x expectation, rr ruleRun) *Failure {
 			f.Message = fmt.Sprintf("%s %s %s", rr.rule, x.kind, wrongTime)
 		}
 	case same:
-		f.Message, f.Diff = fmt.Sprintf("%s ran %s", rr.rule, wrongTime), nil
+		f.Message, f.Diff = fmt.Sprintf("%s %s %s", rr.rule, ran, wrongTime), nil
 	case wrongTime != "":
-		f.Message = fmt.Sprintf("%s ran %s, and did something else", rr.rule, wrongTime)
+		f.Message = fmt.Sprintf("%s %s %s, with other actions", rr.rule, ran, wrongTime)
 	default:
-		f.Message = fmt.Sprintf("%s ran at %s and did something else", rr.rule, r.clock(rr.at))
+		f.Message = fmt.Sprintf("%s %s at %s, with other actions", rr.rule, ran, r.clock(rr.at))
 	}
 	f.Why = r.why(rr.rule, []int{rr.decided})
 	return f

@@ -53,6 +53,7 @@ func (p *parser) readStep(n *yaml.Node, g *given) (step, bool) {
 	later := map[string]*yaml.Node{}
 	keep := func(key string) func(*yaml.Node) { return func(n *yaml.Node) { later[key] = n } }
 	var item *yaml.Node
+	before := len(p.Problems())
 	p.Fields(n, map[string]func(*yaml.Node){
 		"at":    func(n *yaml.Node) { s.at = p.readMoment(n, g, false) },
 		"after": func(n *yaml.Node) { d, _ := p.Duration(n); s.at = moment{after: d, set: true} },
@@ -98,7 +99,7 @@ func (p *parser) readStep(n *yaml.Node, g *given) (step, bool) {
 			told.item = value
 		}
 	}
-	if what == nil && deeds == 0 {
+	if what == nil && deeds == 0 && len(p.Problems()) == before {
 		p.Problem(n, "rules/missing-key", "write customer:, teammate:, bot:, topic:, payload:, record: or schedule:", "the entry does not say what happens")
 	}
 	s.deed = what
