@@ -40,6 +40,9 @@ func (w *world) carryOut(kind string, params json.RawMessage, subject string, au
 		}
 	}
 	what, o := w.about(subject)
+	if what == event.KindConversation && o != nil {
+		w.settle(o)
+	}
 	switch kind {
 	case "tag", "untag":
 		return w.tag(kind == "tag", p, what, o)
@@ -73,7 +76,6 @@ func (w *world) one(ev event.Event, err error) ([]event.Event, error) {
 // change does what adds a part to a conversation. Which topics tell of it is what the simulator does, and a
 // test holds the two against each other.
 func (w *world) change(kind string, p planned, c, author object) ([]event.Event, error) {
-	w.settle(c)
 	before := c["state"]
 	var partType string
 	var topics []string
@@ -169,6 +171,7 @@ func (w *world) tag(on bool, p planned, what string, o object) ([]event.Event, e
 		if !setTag(o, name, on) {
 			continue
 		}
+		o["updated_at"] = w.now.Unix()
 		var ev event.Event
 		var err error
 		switch {
@@ -248,6 +251,7 @@ func (w *world) set(p planned, o object) ([]event.Event, error) {
 			o["title"] = p.Title
 		}
 		put(o, []string{"custom_attributes"}, p.Attributes)
+		o["updated_at"] = w.now.Unix()
 	}
 	return nil, nil // Intercom does not tell of it
 }

@@ -217,7 +217,6 @@ func (d says) do(w *world, on string) ([]happening, error) {
 	case c == nil:
 		return w.byPeople(w.one(w.tellOf("conversation.user.created", w.begin(on, w.customer(), body), nil)))
 	}
-	w.settle(c)
 	kind := "comment"
 	if c["state"] != "open" {
 		kind = "open"
@@ -238,7 +237,7 @@ func paragraph(text string) string {
 	for i, line := range lines {
 		lines[i] = html.EscapeString(line)
 	}
-	return "<p>" + strings.Join(lines, "<br>") + "</p>"
+	return "<p>" + strings.Join(lines, "<br>\n") + "</p>"
 }
 
 // byPeople are events of what people did.
@@ -374,7 +373,6 @@ func (d sweep) do(w *world, on string) ([]happening, error) {
 		if o = w.conversation(on); o == nil {
 			o = w.begin(on, w.customer(), "")
 		}
-		w.settle(o)
 		o = cloneObject(o)
 		delete(o, "conversation_parts") // searches answer without
 	case event.KindTicket:

@@ -60,7 +60,10 @@ func (w *world) id() string {
 // conversation returns the conversation with a name in the test; nil when it has not begun.
 func (w *world) conversation(name string) object {
 	c := w.conversations[w.named[name]]
-	if c == nil && w.given.began && name == "" {
+	switch {
+	case c != nil:
+		w.settle(c)
+	case w.given.began && name == "":
 		return w.begin(name, w.customer(), "")
 	}
 	return c
@@ -96,12 +99,16 @@ func (w *world) begin(name string, author object, body string) object {
 	return c
 }
 
-// stat notes a time in the statistics; the first only once.
+// stat notes a time in the statistics; the first only once. All figures are from the customer's first words
+// on.
 func stat(c object, name string, at time.Time, first bool) {
 	s, _ := c["statistics"].(object)
 	if s == nil {
 		s = object{}
 		c["statistics"] = s
+	}
+	if s["first_contact_reply_at"] == nil && name != "first_contact_reply_at" {
+		return
 	}
 	if s[name] == nil || !first {
 		s[name] = at.Unix()
@@ -121,6 +128,8 @@ func (w *world) settle(c object) {
 	until, ok := c["snoozed_until"].(int64)
 	if c["state"] == "snoozed" && ok && until <= w.now.Unix() {
 		c["state"], c["open"], c["snoozed_until"] = "open", true, nil
+		part := w.addPart(c, "unsnoozed", "", bot())
+		part["created_at"], part["updated_at"], c["updated_at"] = until, until, until
 	}
 }
 
