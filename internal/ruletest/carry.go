@@ -301,7 +301,7 @@ func (w *world) company(p planned) {
 func (w *world) ticket(p planned, o, author object) ([]event.Event, error) {
 	switch p.Do {
 	case "convert", "create":
-		t := w.newTicket("", object{"ticket_type": object{"name": p.Type}, "ticket_attributes": object(p.Attributes)})
+		t := w.newTicket("", object{"ticket_type": object{"name": p.Type}, "ticket_attributes": p.Attributes})
 		if c := w.conversations[p.Link]; c != nil {
 			c["linked_objects"] = object{"data": []any{object{"type": "ticket", "id": t["id"]}}}
 		}

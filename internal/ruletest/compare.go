@@ -107,7 +107,7 @@ func (r *run) differs(x expectation, rr ruleRun) *Failure {
 		wrongTime = fmt.Sprintf("at %s, not at %s", r.clock(rr.at), r.clock(r.time(x.at)))
 	}
 	var diff []string
-	same := true
+	var same bool
 	switch x.kind {
 	case did, would:
 		diff, same = r.diff(x, rr)
