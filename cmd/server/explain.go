@@ -15,6 +15,7 @@ import (
 	"switchboard/internal/event"
 	"switchboard/internal/operations"
 	"switchboard/internal/rules"
+	"switchboard/internal/ruletest"
 	"switchboard/internal/store"
 )
 
@@ -26,6 +27,8 @@ type explainCmd struct {
 	Limit     int    `help:"Of a subject, so many of the last events." default:"20"`
 	Workspace string `help:"Name or app id of a workspace, if the service serves several." placeholder:"NAME"`
 	Format    string `help:"Print text or json." enum:"text,json" default:"text"`
+
+	SaveAsTest string `help:"Make a test of the event, with customers' data masked, for the rules in --rules: FILE.test.yaml, and the record of the event beside it." placeholder:"FILE"`
 
 	Rules []string `help:"Rule files or folders: for a file, or if no service runs." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
 
@@ -46,6 +49,7 @@ Examples:
   switchboard explain conversation/215472001 --rule tag-vip
   switchboard explain 1234 --now
   switchboard explain notification.json --rules rules.yaml
+  switchboard explain 1234 --save-as-test rules.refund.test.yaml
 
 Exit code: 0 fine, 1 there is no such event, 2 wrong usage, 3 it could not run.`
 }
@@ -58,9 +62,15 @@ func (c *explainCmd) Run(ctx context.Context, io streams) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit %d: say at least 1", c.Limit)}
 	}
+	if c.SaveAsTest != "" && !ruletest.IsTestFile(c.SaveAsTest) {
+		return usageError{fmt.Errorf("--save-as-test %s: the name of a file of tests ends in .test.yaml", c.SaveAsTest)}
+	}
 	answer, err := c.explain(ctx, io)
 	if err != nil {
 		return err
+	}
+	if c.SaveAsTest != "" {
+		return c.save(ctx, io, answer)
 	}
 	if c.Format == "json" {
 		return writeJSON(io.out, answer)
@@ -84,7 +94,7 @@ func (c *explainCmd) explain(ctx context.Context, io streams) (operations.Explai
 		answer, err := c.notification(ctx, text)
 		return answer, told(err, io)
 	}
-	r := operations.ExplainRequest{Event: c.What, Workspace: c.Workspace, Rule: c.Rule, Now: c.Now, Limit: c.Limit}
+	r := operations.ExplainRequest{Event: c.What, Workspace: c.Workspace, Rule: c.Rule, Now: c.Now, Limit: c.Limit, Record: c.SaveAsTest != ""}
 	if subjectForm.MatchString(c.What) {
 		r.Event, r.Subject = "", c.What
 	}
@@ -118,6 +128,9 @@ func (c *explainCmd) notification(ctx context.Context, text []byte) (operations.
 		return operations.ExplainAnswer{}, fmt.Errorf("%s: %w", c.What, err)
 	}
 	one, err := operations.ExplainNotification(ctx, ruleset, ev, c.Rule)
+	if c.SaveAsTest == "" {
+		one.Record = nil
+	}
 	return operations.ExplainAnswer{Events: []operations.Explained{one}}, err
 }
 
@@ -128,6 +141,41 @@ func (c *explainCmd) alone(ctx context.Context, s *store.Store, r operations.Exp
 		Ruleset:   func(string) *rules.Ruleset { return ruleset },
 		Workspace: func(name string) (string, bool) { return name, true },
 	}.Explain(ctx, s, r)
+}
+
+// save makes a test of the event, and runs it.
+func (c *explainCmd) save(ctx context.Context, io streams, answer operations.ExplainAnswer) error {
+	if n := len(answer.Events); n != 1 {
+		return usageError{fmt.Errorf("--save-as-test makes a test of one event, and these are %d: name one by its number", n)}
+	}
+	one := answer.Events[0]
+	if one.Record == nil {
+		return errors.New("the service does not give the record of the event: it is older than this program")
+	}
+	saved, err := ruletest.Save(ctx, c.SaveAsTest, c.Rules, one.Record)
+	if bad, ok := errors.AsType[*ruletest.ProblemsError](err); ok {
+		return &app.RulesError{Problems: bad.Problems}
+	}
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(io.out, "wrote %s and %s\n", saved.Test, saved.Record)
+	if len(saved.Kept) > 0 {
+		_, _ = fmt.Fprintf(io.out, "not masked, because the rules decide by it: %s\n", strings.Join(saved.Kept, "; "))
+	}
+	file, problems := ruletest.Load(saved.Test)
+	if file == nil {
+		return &app.RulesError{Problems: problems}
+	}
+	report, err := ruletest.Run(ctx, []*ruletest.File{file}, nil, nil)
+	if err != nil {
+		return err
+	}
+	if result := report.Results[0]; !result.Passed() {
+		return errors.Join(ruletest.WriteResult(io.out, result), exitError(exitProblems))
+	}
+	_, _ = fmt.Fprintf(io.out, "it passes: %s\n", plural(saved.Runs, "rule run"))
+	return nil
 }
 
 func printExplained(out io.Writer, one operations.Explained) error {

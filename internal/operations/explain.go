@@ -27,6 +27,8 @@ type ExplainRequest struct {
 	// Now asks what the rules in use would decide on the facts of then.
 	Now   bool `json:"now,omitempty"`
 	Limit int  `json:"limit,omitempty"` // of events about a subject; 20 if 0
+	// Record asks for what the decisions were made of, customers' data included.
+	Record bool `json:"record,omitempty"`
 }
 
 // ExplainAnswer are the explanations, of older events first.
@@ -56,6 +58,8 @@ type Explained struct {
 	Own string `json:"own,omitempty"`
 	// Rules are all rules, in order, or the one that was asked for.
 	Rules []rules.Explanation `json:"rules"`
+	// Record is what the decision was made of, if that was asked for.
+	Record *rules.Record `json:"record,omitempty"`
 }
 
 // Explainer explains decisions.
@@ -123,6 +127,9 @@ func (x Explainer) explain(ctx context.Context, s *store.Store, ev event.Event, 
 		return one, err
 	}
 	one.By = ruleset.Hash()
+	if r.Record {
+		one.Record = rules.RecordOf(ev, d)
+	}
 	again, list, err := ruleset.Explain(ctx, d.Input(ev))
 	if err != nil {
 		return one, err
@@ -145,6 +152,7 @@ func ExplainNotification(ctx context.Context, ruleset *rules.Ruleset, ev event.E
 		ID: ev.ID, Workspace: ev.Workspace, Topic: ev.Topic, Subject: ev.Subject, Part: ev.Part, Happened: ev.CreatedAt, Received: ev.ReceivedAt,
 		Decided: d.At, Ruleset: ruleset.Hash(), By: ruleset.Hash(),
 	}
+	one.Record = rules.RecordOf(ev, d)
 	one.Rules, err = only(list, rule, ruleset)
 	return one, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"switchboard/internal/event"
 )
@@ -45,6 +46,38 @@ func (d *Decision) Input(ev event.Event) Input {
 		Event: ev, Now: d.At, Own: d.Own == OwnYes, OwnReason: d.OwnReason, Replay: d.Replay,
 		Lookup: d.Recorded(), State: recordedState{d},
 	}
+}
+
+// Record is an event as it was decided, with everything that the decision was made of and nothing of what
+// came of it. It is what a test of rules can be made of.
+type Record struct {
+	ID         string          `json:"id"`
+	Topic      string          `json:"topic"`
+	Subject    string          `json:"subject"`
+	Part       string          `json:"part,omitempty"`
+	CreatedAt  time.Time       `json:"created_at"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Payload    json.RawMessage `json:"payload"`
+	// Decision holds the time of the decision, the look-ups, what was remembered and the timers that waited.
+	Decision *Decision `json:"decision"`
+}
+
+// RecordOf is the record of a decision on an event.
+func RecordOf(ev event.Event, d *Decision) *Record {
+	return &Record{
+		ID: ev.ID, Topic: ev.Topic, Subject: ev.Subject, Part: ev.Part, CreatedAt: ev.CreatedAt, ReceivedAt: ev.ReceivedAt, Payload: ev.Payload,
+		Decision: &Decision{
+			Ruleset: d.Ruleset, Event: d.Event, At: d.At, Own: d.Own, OwnReason: d.OwnReason, Lookups: d.Lookups, Unavailable: d.Unavailable,
+			Recalled: d.Recalled, Waiting: d.Waiting, Cancelled: d.Cancelled, Replay: d.Replay,
+		},
+	}
+}
+
+// Input is what the decision was made of.
+func (r *Record) Input() Input {
+	return r.Decision.Input(event.Event{
+		Seq: 1, ID: r.ID, Topic: r.Topic, Subject: r.Subject, Part: r.Part, CreatedAt: r.CreatedAt, ReceivedAt: r.ReceivedAt, Payload: r.Payload,
+	})
 }
 
 // Recorded answers exactly the questions that were asked for this decision, as they were

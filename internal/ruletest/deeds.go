@@ -28,9 +28,9 @@ type deed interface {
 type happening struct {
 	event.Event
 	own bool // our own work
-	// record is the decision that was made of the event once, with all it was made of; nil for an event
-	// that happens in the test's world.
-	record *rules.Decision
+	// recorded is what a decision on the event was made of once; nil for an event that happens in the test's
+	// world.
+	recorded *rules.Input
 }
 
 // mostTimes bounds how often a step is repeated.
@@ -172,12 +172,12 @@ func (p *parser) readRecord(n *yaml.Node) deed {
 	if !ok {
 		return nil
 	}
-	var r Record
+	var r rules.Record
 	if err := json.Unmarshal(text, &r); err != nil || len(r.Payload) == 0 || r.Topic == "" || r.Decision == nil {
 		p.Problem(n, "rules/wrong-value", "switchboard explain --save-as-test writes such files", "the file holds no recorded event")
 		return nil
 	}
-	return &r
+	return recorded{&r}
 }
 
 func (p *parser) readSchedule(n *yaml.Node) deed {
@@ -397,26 +397,12 @@ type passes struct{}
 
 func (passes) do(*world, string) ([]happening, error) { return nil, nil }
 
-// Record is an event as it was decided once, with everything that the decision was made of.
-type Record struct {
-	ID        string          `json:"id"`
-	Topic     string          `json:"topic"`
-	Subject   string          `json:"subject"`
-	Part      string          `json:"part,omitempty"`
-	CreatedAt time.Time       `json:"created_at"`
-	Received  time.Time       `json:"received_at"`
-	Payload   json.RawMessage `json:"payload"`
-	// Decision holds the time of the decision, the look-ups, what was remembered and the timers that waited.
-	Decision *rules.Decision `json:"decision"`
-}
+// recorded is an event as it was decided once.
+type recorded struct{ *rules.Record }
 
-func (d *Record) when() time.Time { return d.Decision.At }
+func (d recorded) when() time.Time { return d.Decision.At }
 
-func (d *Record) do(w *world, _ string) ([]happening, error) {
-	w.seq++
-	ev := event.Event{
-		Seq: w.seq, ID: d.ID, Workspace: appID, Topic: d.Topic, Subject: d.Subject, Part: d.Part, CreatedAt: d.CreatedAt,
-		ReceivedAt: d.Received, Payload: d.Payload,
-	}
-	return []happening{{Event: ev, record: d.Decision}}, nil
+func (d recorded) do(w *world, _ string) ([]happening, error) {
+	in := d.Input()
+	return []happening{{Event: in.Event, recorded: &in}}, nil
 }

@@ -1,7 +1,9 @@
 package ruletest
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -179,8 +181,8 @@ func (r *run) decide(ctx context.Context, h happening) (echoes []happening, err 
 	in := rules.Input{Event: h.Event, Now: r.world.now, Lookup: r.world, Own: h.own}
 	var d *rules.Decision
 	var why []rules.Explanation
-	if h.record != nil {
-		d, why, err = r.service.Ruleset().Explain(ctx, h.record.Input(h.Event))
+	if h.recorded != nil {
+		d, why, err = r.service.Ruleset().Explain(ctx, *h.recorded)
 	} else {
 		d, why, err = r.service.Explain(ctx, in)
 	}
@@ -204,7 +206,7 @@ func (r *run) decide(ctx context.Context, h happening) (echoes []happening, err 
 			continue
 		}
 		r.runs = append(r.runs, rr)
-		if o.Verdict != rules.Ran || h.record != nil {
+		if o.Verdict != rules.Ran || h.recorded != nil {
 			continue
 		}
 		for _, a := range o.Actions {
@@ -229,19 +231,20 @@ func (r *run) self() object {
 // plan makes the actions concrete that a test expects, as they would be planned on the event that was decided.
 func (r *run) plan(x expectedAction, rr ruleRun, index int) ([]byte, error) {
 	d := r.decided[rr.decided]
-	ev := d.event.Event
+	return planOn(x, d.event.Event, d.d.At, rr.rule, index, text(r.world.contact["id"]))
+}
+
+// planOn makes an action concrete as a rule would have it that ran on an event. contact is the id of the contact
+// if the event does not name one.
+func planOn(x expectedAction, ev event.Event, now time.Time, rule string, index int, contact string) (json.RawMessage, error) {
 	at := ev.CreatedAt
+	about := ev
 	if timer, err := event.ReadTimer(ev); ev.Topic == event.TopicTimer && err == nil {
-		ev.Topic, ev.CreatedAt = timer.Trigger.Topic, timer.Trigger.At
+		about.Topic, about.CreatedAt = timer.Trigger.Topic, timer.Trigger.At
 	}
 	return x.spec.Plan(actions.Plan{
-		Now: d.d.At, At: at, Event: ev, Rule: rr.rule, Index: index,
-		Contact: func() (string, error) {
-			if id := rules.ContactOf(d.event.Event); id != "" {
-				return id, nil
-			}
-			return text(r.world.contact["id"]), nil
-		},
+		Now: now, At: at, Event: about, Rule: rule, Index: index,
+		Contact: func() (string, error) { return cmp.Or(rules.ContactOf(ev), contact), nil },
 	})
 }
 
