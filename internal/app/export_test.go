@@ -16,3 +16,8 @@ func (a *App) Replay(ctx context.Context, r operations.ReplayRequest) (operation
 func (a *App) Backtest(ctx context.Context, r operations.BacktestRequest) (*backtest.Report, error) {
 	return a.backtest(ctx, a.store, r)
 }
+
+// Explain does what POST /api/v1/explain does.
+func (a *App) Explain(ctx context.Context, r operations.ExplainRequest) (operations.ExplainAnswer, error) {
+	return a.explain(ctx, a.store, r)
+}
