@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"switchboard/internal/rules"
+	"switchboard/internal/ruletest"
 )
 
 // docsCmd prints the parts of the documentation that are made from the code.
 type docsCmd struct {
 	Facts     docsFactsCmd     `cmd:"" help:"List the facts that rules can ask about."`
 	Functions docsFunctionsCmd `cmd:"" help:"List the functions that rules can call."`
-	Schema    docsSchemaCmd    `cmd:"" help:"Print the JSON Schema of rules files, for editors."`
+	Schema    docsSchemaCmd    `cmd:"" help:"Print the JSON Schema of rules or tests, for editors."`
 }
 
 // docsFormat is how a list is printed.
@@ -72,7 +73,9 @@ func (c *docsFunctionsCmd) Run(io streams) error {
 	return c.write(io.out, t)
 }
 
-type docsSchemaCmd struct{}
+type docsSchemaCmd struct {
+	Of string `help:"Of which files: rules or tests (*.test.yaml)." enum:"rules,tests" default:"rules"`
+}
 
 // Help is shown below the flags.
 func (*docsSchemaCmd) Help() string {
@@ -80,11 +83,17 @@ func (*docsSchemaCmd) Help() string {
   # yaml-language-server: $schema=docs/rules.schema.json
 
 Examples:
-  switchboard docs schema > rules.schema.json`
+  switchboard docs schema > rules.schema.json
+  switchboard docs schema --of tests > tests.schema.json`
 }
 
 // Run prints the schema.
-func (*docsSchemaCmd) Run(io streams) error { return writeJSON(io.out, rules.JSONSchema()) }
+func (c *docsSchemaCmd) Run(io streams) error {
+	if c.Of == "tests" {
+		return writeJSON(io.out, ruletest.JSONSchema())
+	}
+	return writeJSON(io.out, rules.JSONSchema())
+}
 
 // docsTable is a list as a page, with a table for each group of rows.
 type docsTable struct {

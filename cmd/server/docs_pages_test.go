@@ -14,6 +14,7 @@ func TestDocs_pages(t *testing.T) {
 		"facts.md":          {"docs", "facts", "--format", "markdown"},
 		"functions.md":      {"docs", "functions", "--format", "markdown"},
 		"rules.schema.json": {"docs", "schema"},
+		"tests.schema.json": {"docs", "schema", "--of", "tests"},
 	} {
 		var out, errs bytes.Buffer
 		if code := run(context.Background(), args, streams{nil, &out, &errs}); code != exitOK {

@@ -15,7 +15,7 @@ func JSONSchema() any {
 	return jsonObject{
 		"$schema":     "http://json-schema.org/draft-07/schema#",
 		"title":       "Rules of Switchboard",
-		"definitions": jsonDefinitions(),
+		"definitions": JSONDefinitions(),
 		"type":        "object",
 		"required":    []string{"version"},
 		"properties": jsonObject{
@@ -56,7 +56,8 @@ func oneOrMore(item jsonObject) jsonObject {
 	return jsonObject{"anyOf": []any{item, jsonObject{"type": "array", "items": item}}}
 }
 
-func jsonDefinitions() jsonObject {
+// JSONDefinitions are the parts of the schema that files of tests have in common with those of rules.
+func JSONDefinitions() map[string]any {
 	kinds := jsonObject{}
 	for _, name := range actions.Names() {
 		kinds[name] = jsonObject{"description": "See docs/actions.md#" + name + "."}
