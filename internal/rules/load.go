@@ -25,16 +25,24 @@ const maxFile = 1 << 20
 
 // Load reads files and folders and compiles the rules in them. Of a folder it takes
 // *.yaml and *.yml directly inside, in the order of their names, but no *.test.yaml and no
-// hidden files. The ruleset is nil when any problem is an error.
-func Load(paths []string) (*Ruleset, []diag.Problem) { return load(paths, Parse) }
+// hidden files. The ruleset is nil when any problem is an error. Warnings that a comment silences
+// are left out.
+func Load(paths []string) (*Ruleset, []diag.Problem) {
+	found := Check(paths)
+	return found.Ruleset, found.Problems
+}
 
 // LoadWithLoops does the same and accepts rules that feed each other without end. It is for
 // tests of what stops them then.
 func LoadWithLoops(paths []string) (*Ruleset, []diag.Problem) {
-	return load(paths, func(files []Source) (*Ruleset, []diag.Problem) { return parse(files, func(*loader) {}) })
+	found := check(paths, func(*loader) {})
+	return found.Ruleset, found.Problems
 }
 
-func load(paths []string, parse func([]Source) (*Ruleset, []diag.Problem)) (*Ruleset, []diag.Problem) {
+// Check does the same as Load and tells of what is silenced, too.
+func Check(paths []string) Report { return check(paths, (*loader).refuseLoops) }
+
+func check(paths []string, checkAll func(*loader)) Report {
 	var files []Source
 	var problems []diag.Problem
 	seen := map[string]bool{}
@@ -66,12 +74,7 @@ func load(paths []string, parse func([]Source) (*Ruleset, []diag.Problem)) (*Rul
 	if len(paths) == 0 {
 		unreadable("", "name a rules file or a folder with rules files", errors.New("no file was given"))
 	}
-	rs, found := parse(files)
-	problems = append(problems, found...)
-	if diag.HasErrors(problems) {
-		return nil, problems
-	}
-	return rs, problems
+	return compileFiles(files, problems, checkAll, readHolidayFile)
 }
 
 // plainError is the cause without the path, which the problem names already.

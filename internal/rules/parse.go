@@ -19,6 +19,9 @@ import (
 // actions.Decoder for the parameters of actions.
 type loader struct {
 	problems []diag.Problem
+	errors   int // that were reported at a place
+	warnings int
+	silences []*silence
 	file     *sourceFile // the one being read
 	config   *conf.Config
 	lists    map[string]*list
@@ -64,7 +67,7 @@ type Sources struct {
 // accepted once are accepted, whatever check says about loops today.
 func ParseSources(s Sources) (*Ruleset, []diag.Problem) {
 	next := s.Holidays
-	return parseWith(s.Files, func(*loader) {}, func(string) ([]byte, error) {
+	found := compileFiles(s.Files, nil, func(*loader) {}, func(string) ([]byte, error) {
 		if len(next) == 0 {
 			return nil, errors.New("it was not kept")
 		}
@@ -72,14 +75,17 @@ func ParseSources(s Sources) (*Ruleset, []diag.Problem) {
 		next = next[1:]
 		return text, nil
 	})
+	return found.Ruleset, found.Problems
 }
 
-// parse compiles rules files. checkAll looks at all rules together, if each is fine by itself.
 func parse(files []Source, checkAll func(*loader)) (*Ruleset, []diag.Problem) {
-	return parseWith(files, checkAll, readHolidayFile)
+	found := compileFiles(files, nil, checkAll, readHolidayFile)
+	return found.Ruleset, found.Problems
 }
 
-func parseWith(files []Source, checkAll func(*loader), holidayFile func(string) ([]byte, error)) (*Ruleset, []diag.Problem) {
+// compileFiles compiles rules files. unread are the problems of files that could not be read. checkAll
+// looks at all rules together, if each is fine by itself.
+func compileFiles(files []Source, unread []diag.Problem, checkAll func(*loader), holidayFile func(string) ([]byte, error)) Report {
 	p := &loader{
 		holidayFile: holidayFile,
 		lists:       map[string]*list{}, calendars: map[string]*hours{}, names: map[string]string{}, refused: map[*yaml.Node]bool{},
@@ -88,6 +94,7 @@ func parseWith(files []Source, checkAll func(*loader), holidayFile func(string) 
 	for _, src := range files {
 		if text, ok := p.readable(src); ok {
 			if root := p.document(text); root != nil {
+				p.readSilences(root)
 				parsed = append(parsed, p.topLevel(root))
 			}
 		}
@@ -103,7 +110,7 @@ func parseWith(files []Source, checkAll func(*loader), holidayFile func(string) 
 		p.file = f.file
 		p.readRules(f.rules)
 	}
-	if len(p.rules) == 0 && len(p.problems) == 0 && len(files) > 0 {
+	if len(p.rules) == 0 && !diag.HasErrors(p.problems) && len(files) > 0 {
 		p.problems = append(p.problems, diag.Problem{
 			File: files[0].Name, Severity: diag.Warning, Code: "rules/no-rules", Message: "there are no rules",
 		})
@@ -111,15 +118,15 @@ func parseWith(files []Source, checkAll func(*loader), holidayFile func(string) 
 	if !diag.HasErrors(p.problems) {
 		checkAll(p)
 	}
-	diag.Sort(p.problems)
-	if diag.HasErrors(p.problems) {
-		return nil, p.problems
+	found := p.report(unread)
+	if diag.HasErrors(found.Problems) {
+		return found
 	}
-	rs := newRuleset(Sources{files, p.holidays}, p.rules, p.admin, p.counters)
+	found.Ruleset = newRuleset(Sources{files, p.holidays}, p.rules, p.admin, p.counters)
 	if p.breaker > 0 {
-		rs.breaker = p.breaker
+		found.Ruleset.breaker = p.breaker
 	}
-	return rs, p.problems
+	return found
 }
 
 // topLevel reads the keys of a file.
@@ -246,8 +253,8 @@ func (p *loader) Problem(n *yaml.Node, code, hint, format string, args ...any) {
 	}
 }
 
-// maxReported bounds the problems of one load; a file that is something else altogether
-// needs no list of thousands.
+// maxReported bounds the errors of one load, and its warnings; a file that is something else
+// altogether needs no list of thousands.
 const maxReported = 500
 
 // maxSourceLine bounds the lines that problems repeat, in characters.
@@ -255,18 +262,26 @@ const maxSourceLine = 5000
 
 // reportAt reports a problem at a place of the current file.
 func (p *loader) reportAt(at span, severity diag.Severity, code, hint, format string, args ...any) {
-	if len(p.problems) >= maxReported {
+	count := &p.errors
+	if severity == diag.Warning {
+		count = &p.warnings
+	}
+	if *count >= maxReported {
 		return
 	}
+	*count++
+	problem := p.problemAt(at)
+	problem.Severity, problem.Code, problem.Message, problem.Hint = severity, code, fmt.Sprintf(format, args...), hint
+	p.problems = append(p.problems, problem)
+}
+
+// problemAt is a problem of which only the place is known.
+func (p *loader) problemAt(at span) diag.Problem {
 	source := p.file.line(at.line)
 	if len(source) > maxSourceLine {
 		source = nil
 	}
-	p.problems = append(p.problems, diag.Problem{
-		File: p.file.name, Line: at.line, Column: at.column, EndColumn: at.endColumn,
-		Severity: severity, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint,
-		Source: string(source),
-	})
+	return diag.Problem{File: p.file.name, Line: at.line, Column: at.column, EndColumn: at.endColumn, Source: string(source)}
 }
 
 // fileProblem reports a problem with a file as a whole.
