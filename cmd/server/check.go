@@ -5,29 +5,42 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"switchboard/internal/diag"
+	"switchboard/internal/diag/codes"
 	"switchboard/internal/rules"
 )
 
 type checkCmd struct {
-	Paths  []string `arg:"" optional:"" help:"Rule files or folders; without any, those of --rules."`
-	Rules  []string `help:"Rule files or folders, as for serve." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
-	Format string   `help:"How problems are printed: text, json, or github (annotations of a workflow)." enum:"text,json,github" default:"text"`
+	Paths   []string `arg:"" optional:"" help:"Rule files or folders; without any, those of --rules."`
+	Rules   []string `help:"Rule files or folders, as for serve." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
+	Format  string   `help:"How problems are printed: text, json, github (annotations of a workflow) or sarif (2.1.0)." enum:"text,json,github,sarif" default:"text"`
+	FailOn  string   `help:"What makes the exit code 1: an error, or a warning, too." enum:"error,warning" default:"error"`
+	Explain string   `help:"Explain the code of a problem, such as rules/loop, and check nothing." placeholder:"CODE"`
 }
 
 // Help is shown below the flags.
 func (*checkCmd) Help() string {
-	return `Examples:
+	return `A comment silences a warning in its line, or alone on a line in what begins below:
+  # switchboard:ignore CODE: why
+
+Examples:
   switchboard check
   switchboard check rules.example.yaml
-  switchboard check --format github rules/
+  switchboard check --explain rules/loop
+  switchboard check --fail-on warning --format github rules/
+  switchboard check --format sarif rules/ > check.sarif
 
-Exit code: 0 fine (warnings included), 1 errors found, 2 wrong usage, 3 a path does not exist.`
+Exit code: 0 fine (warnings included), 1 errors found (with --fail-on warning: or warnings), 2 wrong usage,
+3 a path does not exist. docs/check.md has the codes and the formats.`
 }
 
 // Run prints every problem of the rules.
 func (c *checkCmd) Run(io streams) error {
+	if c.Explain != "" {
+		return explainCode(io, c.Explain)
+	}
 	paths := c.Paths
 	if len(paths) == 0 {
 		paths = c.Rules
@@ -35,20 +48,12 @@ func (c *checkCmd) Run(io streams) error {
 	if err := rulesExist(paths); err != nil {
 		return err
 	}
-	rs, problems := rules.Load(paths)
-	if err := c.write(io, problems); err != nil {
+	found := rules.Check(paths)
+	if err := c.write(io, found); err != nil {
 		return err
 	}
-	if rs == nil {
+	if c.fails(found) {
 		return exitError(exitProblems)
-	}
-	if c.Format == "text" {
-		n := len(rs.Rules())
-		_, err := fmt.Fprintf(io.out, "%s fine (ruleset %s)\n", plural(n, "rule"), rs.Hash())
-		if b := rs.Bound(""); b.Feeds && err == nil {
-			_, err = fmt.Fprintf(io.out, "rules set each other off: one event can lead to %s at most\n", plural(b.Actions, "action"))
-		}
-		return err
 	}
 	return nil
 }
@@ -67,14 +72,55 @@ func rulesExist(paths []string) error {
 	return nil
 }
 
-func (c *checkCmd) write(io streams, problems []diag.Problem) error {
+// fails tells whether the exit code is that of problems.
+func (c *checkCmd) fails(found rules.Report) bool {
+	return found.Ruleset == nil || c.FailOn == "warning" && len(found.Problems) > 0
+}
+
+func (c *checkCmd) write(io streams, found rules.Report) error {
 	switch c.Format {
 	case "json":
-		return diag.WriteJSON(io.out, problems)
+		return diag.WriteJSON(io.out, found.Problems, found.Silenced)
 	case "github":
-		return diag.WriteGitHub(io.out, problems)
+		return diag.WriteGitHub(io.out, found.Problems)
+	case "sarif":
+		return diag.WriteSARIF(io.out, version(), found.Problems, codes.Lookup)
 	}
-	return diag.WriteText(io.out, problems, colorful(io.out))
+	if err := diag.WriteText(io.out, found.Problems, colorful(io.out)); err != nil {
+		return err
+	}
+	return c.sumUp(io, found)
+}
+
+// sumUp says for people where codes are explained, and what came of the check.
+func (c *checkCmd) sumUp(io streams, found rules.Report) error {
+	var lines []string
+	if len(found.Problems) > 0 {
+		first := found.Problems[0]
+		if i := slices.IndexFunc(found.Problems, func(p diag.Problem) bool { return p.Severity == diag.Error }); i > 0 {
+			first = found.Problems[i]
+		}
+		lines = append(lines, fmt.Sprintf(`"switchboard check --explain %s" tells more`, first.Code))
+	}
+	if n := len(found.Silenced); n > 0 {
+		lines = append(lines, plural(n, "warning")+" silenced by comments")
+	}
+	switch rs := found.Ruleset; {
+	case rs == nil:
+	case c.fails(found):
+		lines = append(lines, plural(len(found.Problems), "warning")+", and --fail-on warning allows none")
+	default:
+		lines = append(lines, fmt.Sprintf("%s fine (ruleset %s)", plural(len(rs.Rules()), "rule"), rs.Hash()))
+		if b := rs.Bound(""); b.Feeds {
+			lines = append(lines, fmt.Sprintf("rules set each other off: one event can lead to %s at most", plural(b.Actions, "action")))
+		}
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(io.out, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func plural(n int, word string) string {

@@ -14,12 +14,13 @@ import (
 type docsCmd struct {
 	Facts     docsFactsCmd     `cmd:"" help:"List the facts that rules can ask about."`
 	Functions docsFunctionsCmd `cmd:"" help:"List the functions that rules can call."`
+	Codes     docsCodesCmd     `cmd:"" help:"List the codes of problems that check finds."`
 	Schema    docsSchemaCmd    `cmd:"" help:"Print the JSON Schema of rules or tests, for editors."`
 }
 
 // docsFormat is how a list is printed.
 type docsFormat struct {
-	Format string `help:"How the list is printed: text, markdown (docs/facts.md and docs/functions.md) or json." enum:"text,markdown,json" default:"text"`
+	Format string `help:"How the list is printed: text, markdown (what is in docs) or json." enum:"text,markdown,json" default:"text"`
 }
 
 type docsFactsCmd struct{ docsFormat }

@@ -1,6 +1,6 @@
 // Package diag holds problems with a place: what is wrong in a file that a person wrote,
 // where it stands, and what would be right. Every problem can be shown as text with the
-// line and a caret, as JSON, and as an annotation of a GitHub workflow.
+// line and a caret, as JSON, as an annotation of a GitHub workflow, and as SARIF.
 package diag
 
 import (

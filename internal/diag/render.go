@@ -76,17 +76,31 @@ func place(p Problem) string {
 	return s
 }
 
-// WriteJSON writes one object with the key "problems", a list that may be empty.
-func WriteJSON(w io.Writer, problems []Problem) error {
-	if problems == nil {
-		problems = []Problem{}
+// WriteJSON writes one object with the keys "problems" and "silenced", lists that may be empty. Each
+// problem has the page that explains it.
+func WriteJSON(w io.Writer, problems []Problem, silenced []Silenced) error {
+	type problem struct {
+		Problem
+		Page string `json:"page"`
+	}
+	type silence struct {
+		problem
+		Reason string `json:"reason"`
+	}
+	report := struct {
+		Problems []problem `json:"problems"`
+		Silenced []silence `json:"silenced"`
+	}{[]problem{}, []silence{}}
+	for _, p := range problems {
+		report.Problems = append(report.Problems, problem{p, Page(p.Code)})
+	}
+	for _, s := range silenced {
+		report.Silenced = append(report.Silenced, silence{problem{s.Problem, Page(s.Code)}, s.Reason})
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(struct {
-		Problems []Problem `json:"problems"`
-	}{problems})
+	return enc.Encode(report)
 }
 
 // WriteGitHub writes workflow commands, which GitHub shows as annotations at the place.

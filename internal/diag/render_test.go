@@ -127,20 +127,25 @@ func TestWriteText_color(t *testing.T) {
 
 func TestWriteJSON(t *testing.T) {
 	var b strings.Builder
-	if err := WriteJSON(&b, []Problem{sample, {File: "<x>", Severity: Warning}}); err != nil {
+	silenced := Silenced{Problem{File: "f", Line: 3, Severity: Warning, Code: "rules/repeats"}, "so & so"}
+	if err := WriteJSON(&b, []Problem{sample, {File: "<x>", Severity: Warning}}, []Silenced{silenced}); err != nil {
 		t.Fatal(err)
 	}
-	var back struct{ Problems []Problem }
-	if err := json.Unmarshal([]byte(b.String()), &back); err != nil || len(back.Problems) != 2 || back.Problems[0] != sample {
+	var back struct {
+		Problems []Problem
+		Silenced []Silenced
+	}
+	if err := json.Unmarshal([]byte(b.String()), &back); err != nil || len(back.Problems) != 2 || back.Problems[0] != sample ||
+		len(back.Silenced) != 1 || back.Silenced[0] != silenced {
 		t.Errorf("%v %+v", err, back)
 	}
-	for _, want := range []string{`"end_column": 22`, `"severity": "error"`, `"<x>"`} {
+	for _, want := range []string{`"end_column": 22`, `"severity": "error"`, `"<x>"`, `"page": "docs/check.md#rulesunknown-field"`, `"reason": "so & so"`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%s lacks %s", b.String(), want)
 		}
 	}
 	b.Reset()
-	if err := WriteJSON(&b, nil); err != nil || strings.Join(strings.Fields(b.String()), "") != `{"problems":[]}` {
+	if err := WriteJSON(&b, nil, nil); err != nil || strings.Join(strings.Fields(b.String()), "") != `{"problems":[],"silenced":[]}` {
 		t.Errorf("%v %s", err, b.String())
 	}
 }
@@ -164,8 +169,9 @@ func TestWriteGitHub(t *testing.T) {
 func TestWrite_errors(t *testing.T) {
 	for name, write := range map[string]func() error{
 		"text":   func() error { return WriteText(broken{}, []Problem{sample}, false) },
-		"json":   func() error { return WriteJSON(broken{}, []Problem{sample}) },
+		"json":   func() error { return WriteJSON(broken{}, []Problem{sample}, nil) },
 		"github": func() error { return WriteGitHub(broken{}, []Problem{sample}) },
+		"sarif":  func() error { return WriteSARIF(broken{}, "", []Problem{sample}, noCode) },
 	} {
 		if write() == nil {
 			t.Errorf("%s: no error", name)
