@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,43 +62,16 @@ func NewDirectory(c *Client, o DirectoryOptions) *Directory {
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
-	d.admins = &names[Admin]{kind: "admin", fetch: c.Admins, keys: func(a Admin) (ID, []string) {
-		return a.ID, []string{string(a.ID), a.Email, a.Name}
-	}}
-	d.teams = &names[Team]{kind: "team", fetch: c.Teams, keys: func(t Team) (ID, []string) {
-		return t.ID, []string{string(t.ID), t.Name}
-	}}
-	// Not by id: a tag that does not exist is created, and its name may look like an id.
-	d.tags = &names[Tag]{kind: "tag", fetch: c.Tags, keys: func(t Tag) (ID, []string) {
-		return t.ID, []string{t.Name}
-	}}
-	d.ticketTypes = &names[TicketType]{
-		kind: "ticket type",
-		fetch: func(ctx context.Context) ([]TicketType, error) {
-			types, err := c.TicketTypes(ctx)
-			return slices.DeleteFunc(types, func(t TicketType) bool { return t.Archived }), err
-		},
-		keys: func(t TicketType) (ID, []string) { return t.ID, []string{string(t.ID), t.Name} },
-	}
-	d.ticketStates = &names[TicketState]{
-		kind: "ticket state",
-		fetch: func(ctx context.Context) ([]TicketState, error) {
-			states, err := c.TicketStates(ctx)
-			return slices.DeleteFunc(states, func(s TicketState) bool { return s.Archived }), err
-		},
-		keys: func(s TicketState) (ID, []string) {
-			return s.ID, []string{string(s.ID), s.InternalLabel, s.ExternalLabel, s.Category}
-		},
-	}
+	d.admins = &names[Admin]{kind: adminKind, fetch: c.Admins}
+	d.teams = &names[Team]{kind: teamKind, fetch: c.Teams}
+	d.tags = &names[Tag]{kind: tagKind, fetch: c.Tags}
+	d.ticketTypes = &names[TicketType]{kind: ticketTypeKind, fetch: c.TicketTypes}
+	d.ticketStates = &names[TicketState]{kind: ticketStateKind, fetch: c.TicketStates}
 	d.attributes = map[string]*names[DataAttribute]{}
-	for _, model := range []string{ModelContact, ModelCompany, ModelConversation} {
+	for model, kind := range attributeKinds {
 		d.attributes[model] = &names[DataAttribute]{
-			kind:  model + " attribute",
+			kind:  kind,
 			fetch: func(ctx context.Context) ([]DataAttribute, error) { return c.DataAttributes(ctx, model) },
-			// Those that come with Intercom have no id, but no two have the same path.
-			keys: func(a DataAttribute) (ID, []string) {
-				return ID(a.FullName), []string{a.FullName, a.Name, a.Label}
-			},
 		}
 	}
 	return d
@@ -134,7 +105,7 @@ func (d *Directory) TicketState(ctx context.Context, ref string) (TicketState, e
 func (d *Directory) DataAttribute(ctx context.Context, model, ref string) (DataAttribute, error) {
 	attributes, ok := d.attributes[model]
 	if !ok {
-		return DataAttribute{}, &NotFoundError{Kind: "model", Name: model, Closest: closest(model, slices.Sorted(maps.Keys(d.attributes)))}
+		return DataAttribute{}, noModel(model)
 	}
 	return find(ctx, d, attributes, ref)
 }
