@@ -269,7 +269,7 @@ func TestDocumentedOperations(t *testing.T) {
 }
 
 // callersOfOperations tells for each method of the client what calls it, in the words of
-// docs/intercom.md: actions, look-ups, names and read-backs.
+// docs/intercom.md: actions, look-ups, names, snapshots and read-backs.
 func callersOfOperations(t *testing.T) map[string][]string {
 	t.Helper()
 	callers := map[string][]string{}
@@ -299,6 +299,7 @@ func callersOfOperations(t *testing.T) map[string][]string {
 		add(answer, "look-up `"+strings.ToLower(kind)+"`")
 	}
 	add(readFile(t, "../../internal/intercom/directory.go"), "names")
+	add(readFile(t, "../../internal/workspace/read.go"), "[snapshots](snapshot.md)")
 	return callers
 }
 

@@ -21,8 +21,9 @@ type assign struct{ repeatable }
 
 type assignSpec struct {
 	onConversations
-	to   string // team, admin or nobody
-	name Text   // nil for nobody
+	to   string     // team, admin or nobody
+	name Text       // nil for nobody
+	at   *yaml.Node // where the name is
 	pick *pickParams
 }
 
@@ -58,7 +59,7 @@ func (assign) Parse(n *yaml.Node, d Decoder) Spec {
 				ok = false
 				return
 			}
-			s.to, s.name = what, requireText(n, d, "the name of the "+what, false)
+			s.to, s.at, s.name = what, n, requireText(n, d, "the name of the "+what, false)
 			ok = ok && s.name != nil
 		}
 	}

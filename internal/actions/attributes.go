@@ -26,17 +26,34 @@ func attributeValues(ctx context.Context, env *Env, model string, values map[str
 		if err != nil {
 			return nil, err
 		}
-		if !a.Custom {
-			return nil, errorf("%s is no attribute of your own; use the action %s", a.Name, model)
+		if err := CanSet(model, a); err != nil {
+			return nil, err
 		}
-		if !a.Writable {
-			return nil, errorf("the %s attribute %s cannot be set through the API", model, a.Name)
-		}
-		if out[a.Name], err = typed(a.DataType, v, a.Options); err != nil {
-			return nil, errorf("the %s attribute %s %w", model, a.Name, err)
+		if out[a.Name], err = AttributeValue(model, a, v); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// CanSet is an error that says why an attribute cannot be set; nil if it can.
+func CanSet(model string, a intercom.DataAttribute) error {
+	switch {
+	case !a.Custom:
+		return errorf("%s is no attribute of your own; use the action %s", a.Name, model)
+	case !a.Writable:
+		return errorf("the %s attribute %s cannot be set through the API", model, a.Name)
+	}
+	return nil
+}
+
+// AttributeValue is a value in the type of an attribute, or an error that says why it cannot have it.
+func AttributeValue(model string, a intercom.DataAttribute, v any) (any, error) {
+	value, err := typed(a.DataType, v, a.Options)
+	if err != nil {
+		return nil, errorf("the %s attribute %s %w", model, a.Name, err)
+	}
+	return value, nil
 }
 
 // ticketValues are the same for attributes of tickets of a type.
@@ -46,29 +63,44 @@ func ticketValues(tt intercom.TicketType, values map[string]any) (map[string]any
 	}
 	out := make(map[string]any, len(values))
 	for name, v := range values {
-		i := slices.IndexFunc(tt.Attributes, func(a intercom.TicketTypeAttribute) bool {
-			return !a.Archived && strings.EqualFold(a.Name, name)
-		})
-		switch {
-		case i >= 0:
-		case name == titleAttribute, name == descriptionAttribute:
-			out[name] = v
-			continue
-		default:
-			return nil, errorf("tickets of type %s have no attribute %q", tt.Name, short(name, 80))
-		}
-		a := tt.Attributes[i]
-		var err error
-		if a.DataType == "list" {
-			out[a.Name], err = listItem(a, v)
-		} else {
-			out[a.Name], err = typed(a.DataType, v, nil)
-		}
+		a, err := TicketAttribute(tt, name)
 		if err != nil {
-			return nil, errorf("the ticket attribute %s %w", a.Name, err)
+			return nil, err
+		}
+		if out[a.Name], err = TicketAttributeValue(a, v); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// TicketAttribute finds an attribute of the tickets of a type by its name, in any case. Every type
+// has a title and a description, which Intercom need not list.
+func TicketAttribute(tt intercom.TicketType, name string) (intercom.TicketTypeAttribute, error) {
+	i := slices.IndexFunc(tt.Attributes, func(a intercom.TicketTypeAttribute) bool {
+		return !a.Archived && strings.EqualFold(a.Name, name)
+	})
+	switch {
+	case i >= 0:
+		return tt.Attributes[i], nil
+	case name == titleAttribute, name == descriptionAttribute:
+		return intercom.TicketTypeAttribute{Name: name}, nil
+	}
+	return intercom.TicketTypeAttribute{}, errorf("tickets of type %s have no attribute %q", tt.Name, short(name, 80))
+}
+
+// TicketAttributeValue is a value as Intercom wants it for an attribute of tickets, or an error that
+// says why it cannot have it.
+func TicketAttributeValue(a intercom.TicketTypeAttribute, v any) (value any, err error) {
+	if a.DataType == "list" {
+		value, err = listItem(a, v)
+	} else {
+		value, err = typed(a.DataType, v, nil)
+	}
+	if err != nil {
+		return nil, errorf("the ticket attribute %s %w", a.Name, err)
+	}
+	return value, nil
 }
 
 // The attributes of tickets that every type has.

@@ -23,6 +23,7 @@ type tag struct{ repeatable }
 type tagSpec struct {
 	kind      string
 	names     []Text
+	nodes     []*yaml.Node // where the names are
 	onContact bool
 }
 
@@ -66,7 +67,7 @@ func parseTags(kind string, n *yaml.Node, d Decoder) Spec {
 	}
 	for _, node := range nodes {
 		t := requireText(node, d, "the name of a tag", false)
-		s.names, ok = append(s.names, t), ok && t != nil
+		s.names, s.nodes, ok = append(s.names, t), append(s.nodes, node), ok && t != nil
 	}
 	if !ok {
 		return nil

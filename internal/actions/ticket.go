@@ -58,7 +58,7 @@ func (ticket) Parse(n *yaml.Node, d Decoder) Spec {
 		ticketNote:    func(n *yaml.Node, d Decoder) Spec { return parseTicketText(ticketNote, n, d) },
 		ticketState: func(n *yaml.Node, d Decoder) Spec {
 			if name := requireText(n, d, "the name of the state", false); name != nil {
-				return &ticketStateSpec{name: name}
+				return &ticketStateSpec{name: name, at: n}
 			}
 			return nil
 		},
@@ -69,6 +69,7 @@ func (ticket) Parse(n *yaml.Node, d Decoder) Spec {
 type newTicketSpec struct {
 	do         string
 	typeName   Text
+	typeAt     *yaml.Node
 	attributes []field
 	link       bool
 }
@@ -84,7 +85,7 @@ func parseNewTicket(do string, n *yaml.Node, d Decoder) Spec {
 	seen := false
 	known := map[string]func(*yaml.Node){
 		"type": func(n *yaml.Node) {
-			seen, s.typeName = true, requireText(n, d, "the ticket type", false)
+			seen, s.typeAt, s.typeName = true, n, requireText(n, d, "the ticket type", false)
 			ok = ok && s.typeName != nil
 		},
 		"title":       attribute(titleAttribute),
@@ -188,6 +189,7 @@ func (s *ticketTextSpec) Summary() string {
 type ticketStateSpec struct {
 	onTickets
 	name Text
+	at   *yaml.Node
 }
 
 // Plan renders the name.
@@ -287,7 +289,12 @@ func setTicketState(ctx context.Context, env *Env, id, admin string, p ticketPar
 	if err != nil {
 		return Result{}, err
 	}
-	state, err := stateOf(ctx, env, tt, p.State)
+	var state intercom.TicketState
+	if len(tt.States) == 0 { // Intercom did not say which the type has
+		state, err = env.Directory.TicketState(ctx, p.State)
+	} else {
+		state, err = TicketStateOf(tt, p.State)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -295,11 +302,8 @@ func setTicketState(ctx context.Context, env *Env, id, admin string, p ticketPar
 	return Result{Detail: "ticket state set to " + state.InternalLabel, Touched: []string{event.KindTicket + "/" + id}}, err
 }
 
-// stateOf finds a state of the type by its id, its labels or its category, in this order.
-func stateOf(ctx context.Context, env *Env, tt intercom.TicketType, ref string) (intercom.TicketState, error) {
-	if len(tt.States) == 0 { // Intercom did not say which the type has
-		return env.Directory.TicketState(ctx, ref)
-	}
+// TicketStateOf finds a state of the type by its id, its labels or its category, in this order.
+func TicketStateOf(tt intercom.TicketType, ref string) (intercom.TicketState, error) {
 	var labels []string
 	for _, key := range []func(intercom.TicketState) string{
 		func(s intercom.TicketState) string { return string(s.ID) },

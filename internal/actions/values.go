@@ -19,6 +19,7 @@ type value struct {
 	list    []value
 	fields  []field // in file order
 	is      valueIs
+	at      *yaml.Node // of a scalar
 }
 
 type valueIs int
@@ -63,6 +64,12 @@ func parseValue(n *yaml.Node, d Decoder) (value, bool) {
 
 // parseScalar reads a text, a number, true, false or null.
 func parseScalar(n *yaml.Node, d Decoder) (value, bool) {
+	v, ok := parseLiteral(n, d)
+	v.at = n
+	return v, ok
+}
+
+func parseLiteral(n *yaml.Node, d Decoder) (value, bool) {
 	if n.Kind != yaml.ScalarNode {
 		d.Problem(n, CodeParameter, "", "this must be a text, a number, true, false or null")
 		return value{}, false

@@ -42,9 +42,16 @@ func (a *DataAttribute) UnmarshalJSON(b []byte) error {
 // DataAttributes lists the attributes of a model that are not archived: those that come with
 // Intercom and custom ones (GET /data_attributes).
 func (c *Client) DataAttributes(ctx context.Context, model string) ([]DataAttribute, error) {
-	elements, err := c.list(ctx, request{
-		method: http.MethodGet, endpoint: "/data_attributes", query: url.Values{"model": {model}},
-	}, "data")
+	return c.dataAttributes(ctx, url.Values{"model": {model}})
+}
+
+// AllDataAttributes lists archived ones, too (GET /data_attributes).
+func (c *Client) AllDataAttributes(ctx context.Context, model string) ([]DataAttribute, error) {
+	return c.dataAttributes(ctx, url.Values{"model": {model}, "include_archived": {"true"}})
+}
+
+func (c *Client) dataAttributes(ctx context.Context, query url.Values) ([]DataAttribute, error) {
+	elements, err := c.list(ctx, request{method: http.MethodGet, endpoint: "/data_attributes", query: query}, "data")
 	if err != nil {
 		return nil, err
 	}

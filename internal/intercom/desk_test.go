@@ -102,6 +102,10 @@ var deskCalls = []officialCall{
 		return err
 	}, "POST", "/messages", `{"message_type":"email","subject":"Hello","template":"personal","body":"Hi","from":{"type":"admin","id":9},"to":{"type":"lead","id":"63a07d"}}`, smallMessage},
 	{"DataAttributes", func(ctx context.Context, c *Client) error { _, err := c.DataAttributes(ctx, ModelCompany); return err }, "GET", "/data_attributes?model=company", "", `{"data":[]}`},
+	{"AllDataAttributes", func(ctx context.Context, c *Client) error {
+		_, err := c.AllDataAttributes(ctx, ModelCompany)
+		return err
+	}, "GET", "/data_attributes?include_archived=true&model=company", "", `{"data":[]}`},
 
 	{"Articles", func(ctx context.Context, c *Client) error {
 		return drain(c.Articles(ctx, 0))

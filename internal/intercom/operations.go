@@ -106,6 +106,7 @@ var operations = []Operation{
 	{http.MethodPost, "/events", "TrackEvent", RepeatSafe, sendAgain + " with the same time: Intercom keeps one of a contact, name and second"},
 	{http.MethodPost, "/messages", "SendMessage", RepeatVisible, "nothing tells: leave it to a person"},
 	{http.MethodGet, "/data_attributes", "DataAttributes", RepeatSafe, readAgain},
+	{http.MethodGet, "/data_attributes", "AllDataAttributes", RepeatSafe, readAgain},
 	{http.MethodGet, "/articles", "Articles", RepeatSafe, readAgain},
 	{http.MethodGet, "/articles/{id}", "Article", RepeatSafe, readAgain},
 	{http.MethodGet, "/articles/search", "SearchArticles", RepeatSafe, readAgain},

@@ -106,6 +106,7 @@ func (x *expression) parse(wantTruth bool) ast.Node {
 	if x.failed {
 		return nil
 	}
+	x.noteNames(tree.Node)
 	return tree.Node
 }
 

@@ -11,6 +11,8 @@ type sourceFile struct {
 	name  string
 	text  string
 	lines [][]rune
+	// names are those of the workspace in the file's expressions.
+	names []NameUse
 }
 
 func newSourceFile(name, text string) *sourceFile {
@@ -97,7 +99,7 @@ func (f *sourceFile) locator(n *yaml.Node) func(from, to int) span {
 // do not agree.
 func (f *sourceFile) places(n *yaml.Node) []point {
 	w := &walker{file: f, value: []rune(n.Value), at: point{n.Line, n.Column}}
-	ok := false
+	var ok bool
 	switch {
 	case n.Style&yaml.LiteralStyle != 0:
 		ok = w.literal()

@@ -91,6 +91,7 @@ func (p *loader) readSearch(n *yaml.Node) *sweepSearch {
 	if ask == nil || r.x.failed || r.failed {
 		return nil
 	}
+	r.x.noteSearch(what, root)
 	s := &sweepSearch{kind: t.kind, text: what + "(" + root.String() + ")", ask: ask}
 	if err := s.try(); err != nil {
 		at := span{err.at.line, err.at.column, err.at.column + 1}

@@ -361,6 +361,9 @@ var clientCalls = []conformanceCall{
 	{"DataAttributes of conversations", func(ctx context.Context, c *intercom.Client, _ names) (any, error) {
 		return c.DataAttributes(ctx, intercom.ModelConversation)
 	}},
+	{"AllDataAttributes of contacts", func(ctx context.Context, c *intercom.Client, _ names) (any, error) {
+		return c.AllDataAttributes(ctx, intercom.ModelContact)
+	}},
 	{"Articles", func(ctx context.Context, c *intercom.Client, n names) (any, error) {
 		return collect(c.Articles(ctx, n.limit))
 	}},
