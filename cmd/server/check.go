@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,8 @@ type checkCmd struct {
 	Format  string   `help:"How problems are printed: text, json, github (annotations of a workflow) or sarif (2.1.0)." enum:"text,json,github,sarif" default:"text"`
 	FailOn  string   `help:"What makes the exit code 1: an error, or a warning, too." enum:"error,warning" default:"error"`
 	Explain string   `help:"Explain the code of a problem, such as rules/loop, and check nothing." placeholder:"CODE"`
+
+	namesOf
 }
 
 // Help is shown below the flags.
@@ -31,13 +34,18 @@ Examples:
   switchboard check --explain rules/loop
   switchboard check --fail-on warning --format github rules/
   switchboard check --format sarif rules/ > check.sarif
+  switchboard check --online rules/
+  switchboard check --snapshot workspace.json rules/
+
+With --online, Intercom is asked whether the names in the rules exist; INTERCOM_ACCESS_TOKEN is needed, as
+for serve. With --snapshot, a file that "switchboard snapshot" wrote tells, and nothing is asked.
 
 Exit code: 0 fine (warnings included), 1 errors found (with --fail-on warning: or warnings), 2 wrong usage,
-3 a path does not exist. docs/check.md has the codes and the formats.`
+3 a path does not exist, or the names of the workspace cannot be read. docs/check.md has the codes and the formats.`
 }
 
 // Run prints every problem of the rules.
-func (c *checkCmd) Run(io streams) error {
+func (c *checkCmd) Run(ctx context.Context, io streams) error {
 	if c.Explain != "" {
 		return explainCode(io, c.Explain)
 	}
@@ -49,7 +57,14 @@ func (c *checkCmd) Run(io streams) error {
 		return err
 	}
 	found := rules.Check(paths)
-	if err := c.write(io, found); err != nil {
+	names, against, err := c.checkNames(ctx, io, found.Ruleset)
+	if err != nil {
+		return err
+	}
+	if against != "" {
+		found.AddOnline(names)
+	}
+	if err := c.write(io, found, against); err != nil {
 		return err
 	}
 	if c.fails(found) {
@@ -77,7 +92,7 @@ func (c *checkCmd) fails(found rules.Report) bool {
 	return found.Ruleset == nil || c.FailOn == "warning" && len(found.Problems) > 0
 }
 
-func (c *checkCmd) write(io streams, found rules.Report) error {
+func (c *checkCmd) write(io streams, found rules.Report, against string) error {
 	switch c.Format {
 	case "json":
 		return diag.WriteJSON(io.out, found.Problems, found.Silenced)
@@ -89,11 +104,12 @@ func (c *checkCmd) write(io streams, found rules.Report) error {
 	if err := diag.WriteText(io.out, found.Problems, colorful(io.out)); err != nil {
 		return err
 	}
-	return c.sumUp(io, found)
+	return c.sumUp(io, found, against)
 }
 
-// sumUp says for people where codes are explained, and what came of the check.
-func (c *checkCmd) sumUp(io streams, found rules.Report) error {
+// sumUp says for people where codes are explained, and what came of the check. against is what names were
+// compared with, if they were.
+func (c *checkCmd) sumUp(io streams, found rules.Report, against string) error {
 	var lines []string
 	if len(found.Problems) > 0 {
 		first := found.Problems[0]
@@ -113,6 +129,9 @@ func (c *checkCmd) sumUp(io streams, found rules.Report) error {
 		lines = append(lines, fmt.Sprintf("%s fine (ruleset %s)", plural(len(rs.Rules()), "rule"), rs.Hash()))
 		if b := rs.Bound(""); b.Feeds {
 			lines = append(lines, fmt.Sprintf("rules set each other off: one event can lead to %s at most", plural(b.Actions, "action")))
+		}
+		if against != "" {
+			lines = append(lines, against)
 		}
 	}
 	for _, line := range lines {

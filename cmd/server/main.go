@@ -71,6 +71,7 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Copy all state from SQLite to PostgreSQL, or back."`
 	Replay    replayCmd    `cmd:"" help:"Have the rules asked again about stored events."`
 	Retry     retryCmd     `cmd:"" help:"Retry dead letters, or settle actions in doubt."`
+	Snapshot  snapshotCmd  `cmd:"" help:"Save the names of the workspace, for check --snapshot."`
 	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
