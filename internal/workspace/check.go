@@ -130,6 +130,19 @@ func closest(name string, known []string) string {
 	return ""
 }
 
+// mostListed is how many names a hint lists.
+const mostListed = 8
+
+// oneOf is a hint with the name that was probably meant or, if none is near, with all names there are
+// if they are few.
+func oneOf(word, name string, known []string) string {
+	hint := closest(name, known)
+	if distinct := slices.Compact(slices.Sorted(slices.Values(known))); hint == "" && len(distinct) > 0 && len(distinct) <= mostListed {
+		hint = word + ": " + strings.Join(distinct, ", ")
+	}
+	return hint
+}
+
 func (c *checker) admin(u rules.NameUse) {
 	found, err := c.lists.Admin(u.Name)
 	exact := func(of func(Admin) string) bool {
@@ -168,7 +181,7 @@ func (c *checker) team(u rules.NameUse) {
 		c.id(u, CodeUnknownTeam, known, string(found.ID))
 	case c.ambiguous(u, err):
 	case err != nil:
-		c.problem(u, diag.Error, CodeUnknownTeam, closest(u.Name, mapped(c.s.Teams, func(t Team) string { return t.Name })), "no team %q in the workspace", u.Name)
+		c.problem(u, diag.Error, CodeUnknownTeam, oneOf("teams", u.Name, mapped(c.s.Teams, func(t Team) string { return t.Name })), "no team %q in the workspace", u.Name)
 	}
 }
 

@@ -24,7 +24,9 @@ func (c *checker) attribute(u rules.NameUse) {
 	}
 	var have *Attribute
 	for _, a := range c.s.attributes(u.Of) { // a live one, if there is one
-		if a.Path == custom+u.Name || a.Custom && a.Name == u.Name {
+		// What Intercom itself says of conversations may stand among their custom attributes, too.
+		own := a.Custom || u.Of == intercom.ModelConversation
+		if a.Path == custom+u.Name || own && a.Name == u.Name {
 			if have == nil || have.Archived {
 				have = &a
 			}
@@ -148,11 +150,7 @@ func compare(dataType string, options []string, u rules.NameUse) comparison {
 	case is != with:
 		return comparison{fmt.Sprintf("is %s, and is compared with %s", is, with), otherwise(is, u.Value)}
 	case isText && len(options) > 0 && (u.Operator == "==" || u.Operator == "!=") && !slices.Contains(options, text):
-		hint := closest(text, options)
-		if hint == "" {
-			hint = "values: " + strings.Join(options, ", ")
-		}
-		return comparison{fmt.Sprintf("is never %q", text), hint}
+		return comparison{fmt.Sprintf("is never %q", text), oneOf("values", text, options)}
 	}
 	return comparison{}
 }

@@ -41,6 +41,8 @@ func TestCheck(t *testing.T) {
 		{`assign: { team: finance }`, ""},
 		{`assign: { team: "814" }`, ""},
 		{`assign: { team: Finanz, pick: round_robin }`, `error names/unknown-team: no team "Finanz" in the workspace (did you mean "Finance"?)`},
+		{`assign: { team: Billing }`, `error names/unknown-team: no team "Billing" in the workspace (teams: Finance, Support, support )`},
+		{`ticket: { state: closed }`, `error names/unknown-ticket-state: no ticket type has a state "closed" (states: In progress, Resolved, Submitted, Waiting on customer)`},
 		{`assign: { team: Support }`, `error names/ambiguous: several teams are called "Support" (use one of their ids: 815, 816)`},
 		{`if: conversation.team_assignee_id == "Finance"`, `error names/unknown-team: "Finance" is a name, and is compared with ids (write "814")`},
 		{`if: conversation.team_assignee_id == "814" or conversation.team_assignee_id == nil`, ""},
@@ -91,8 +93,8 @@ func TestCheck(t *testing.T) {
 
 		// what they are compared with
 		{`if: contact.custom_attributes.plan == "prro"`, `error names/attribute-type: the contact attribute plan is never "prro" (did you mean "pro"?)`},
-		{`if: contact.custom_attributes.plan in ["pro", "gold"]`, `error names/attribute-type: the contact attribute plan is never "gold" (values: free, pro, enterprise)`},
-		{`if: contact.custom_attributes.plan in lists.plans`, `error names/attribute-type: the contact attribute plan is never "silver" (values: free, pro, enterprise)`},
+		{`if: contact.custom_attributes.plan in ["pro", "gold"]`, `error names/attribute-type: the contact attribute plan is never "gold" (values: enterprise, free, pro)`},
+		{`if: contact.custom_attributes.plan in lists.plans`, `error names/attribute-type: the contact attribute plan is never "silver" (values: enterprise, free, pro)`},
 		{`if: (contact.custom_attributes.plan ?? "free") != "Pro"`, `error names/attribute-type: the contact attribute plan is never "Pro" (did you mean "pro"?)`},
 		{`if: contact.custom_attributes.plan startsWith "ent" or contact.custom_attributes.plan == ""`, ""},
 		{`if: contact.custom_attributes.plan > 5`, `error names/attribute-type: the contact attribute plan is a text, and is compared with a number (write "5")`},
@@ -124,7 +126,7 @@ func TestCheck(t *testing.T) {
 		{`if: ticket.type == "bug"`, `error names/unknown-ticket-type: no ticket type is called "bug" (it is compared exactly: write "Bug")`},
 		{`if: ticket.type == "Old type"`, `warning names/archived: the ticket type "Old type" is archived in Intercom: there are no new tickets of it`},
 		{`if: ticket.state == "In progress"`, `error names/unknown-ticket-state: there is no state "In progress" of tickets (it is a label: compare ticket.state_label)`},
-		{`if: ticket.previous_state == "closed"`, `error names/unknown-ticket-state: there is no state "closed" of tickets (states: submitted, in_progress, waiting_on_customer, resolved)`},
+		{`if: ticket.previous_state == "closed"`, `error names/unknown-ticket-state: there is no state "closed" of tickets (states: in_progress, resolved, submitted, waiting_on_customer)`},
 		{`if: ticket.state_label == "in progress"`, `error names/unknown-ticket-state: no state of tickets has the label "in progress" (did you mean "In progress"?)`},
 		{`if: ticket.attributes["Severity"] == "High" and ticket.attributes.Count == "5" and ticket.attributes._default_title_ != nil`, ""},
 		{`if: ticket.attributes.Severty != nil`, `error names/unknown-attribute: no ticket type has an attribute "Severty" (did you mean "Severity"?)`},
@@ -219,6 +221,18 @@ warning names/unknown-tag: no tag is written "escalated", and it is compared exa
 			t.Errorf("got\n%s", got)
 		}
 	})
+}
+
+// Attributes that come with Intercom are no custom ones of contacts; of conversations they may be.
+func TestCheck_attributes_of_Intercom(t *testing.T) {
+	own := []Attribute{{Name: "email", Path: "email", DataType: "string"}}
+	s := &Snapshot{ContactAttributes: own, ConversationAttributes: own}
+	if got := told(Check(parse(t, ruleText(`if: conversation.custom_attributes.email == "x"`)), s)); got != "" {
+		t.Error(got)
+	}
+	if got := Check(parse(t, ruleText(`if: contact.custom_attributes.email == "x"`)), s); len(got) != 1 || got[0].Code != CodeUnknownAttribute {
+		t.Error(told(got))
+	}
 }
 
 // In a workspace without any names, every name of every kind of action is told. What a new action

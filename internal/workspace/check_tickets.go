@@ -39,7 +39,7 @@ func (c *checker) ticketType(u rules.NameUse) {
 			c.problem(u, diag.Warning, CodeArchived, "", "the ticket type %q is archived in Intercom: there are no new tickets of it", u.Name)
 			return
 		}
-		hint := closest(u.Name, live)
+		hint := oneOf("types", u.Name, live)
 		if err == nil {
 			hint = "it is compared exactly: write " + quoted(found.Name)
 		}
@@ -48,7 +48,7 @@ func (c *checker) ticketType(u rules.NameUse) {
 	case err != nil && archived:
 		c.problem(u, diag.Error, CodeArchived, "take it out of the archive, or name another", "the ticket type %q is archived in Intercom: no tickets can be made of it", u.Name)
 	case err != nil:
-		c.problem(u, diag.Error, CodeUnknownTicketType, closest(u.Name, live), "no ticket type %q in the workspace", u.Name)
+		c.problem(u, diag.Error, CodeUnknownTicketType, oneOf("types", u.Name, live), "no ticket type %q in the workspace", u.Name)
 	case u.Use == actions.UseConvert && found.Category != "" && found.Category != convertible:
 		c.problem(u, diag.Error, CodeTicketCategory, "name a type for customers, or use create", "conversations cannot become tickets of type %q, which is of category %s", found.Name, found.Category)
 	}
@@ -84,20 +84,18 @@ func (c *checker) ticketState(u rules.NameUse) {
 		if slices.Contains(ticketCategories, u.Name) || known(func(s TicketState) string { return s.Category }) {
 			return
 		}
-		hint := closest(u.Name, ticketCategories)
+		hint := oneOf("states", u.Name, ticketCategories)
 		if slices.Contains(labels, u.Name) {
 			hint = "it is a label: compare ticket.state_label"
-		} else if hint == "" {
-			hint = "states: " + strings.Join(ticketCategories, ", ")
 		}
 		c.problem(u, diag.Error, CodeUnknownTicketState, hint, "there is no state %q of tickets", u.Name)
 	case rules.ByLabel:
 		if !known(func(s TicketState) string { return s.InternalLabel }) {
-			c.problem(u, diag.Error, CodeUnknownTicketState, closest(u.Name, labels), "no state of tickets has the label %q", u.Name)
+			c.problem(u, diag.Error, CodeUnknownTicketState, oneOf("states", u.Name, labels), "no state of tickets has the label %q", u.Name)
 		}
 	default:
 		if !settable {
-			c.problem(u, diag.Error, CodeUnknownTicketState, closest(u.Name, labels), "no ticket type has a state %q", u.Name)
+			c.problem(u, diag.Error, CodeUnknownTicketState, oneOf("states", u.Name, labels), "no ticket type has a state %q", u.Name)
 		}
 	}
 }
