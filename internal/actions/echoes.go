@@ -34,6 +34,9 @@ type Fact struct {
 	// set, anything but absent.
 	Known, Some bool
 	Value       any
+	// Name is what the rules file calls the team or teammate whose id it is then; empty when that is not
+	// written out.
+	Name string
 }
 
 func is(path string, v any) Fact { return Fact{Path: path, Known: true, Value: v} }
@@ -122,9 +125,17 @@ func (s *assignSpec) echo() Echo {
 	case "nobody":
 		return e.leaving(is(factAdmin, nil), is(factTeam, nil))
 	case "team":
-		return e.leaving(append(changed(factAdmin), something(factTeam))...)
+		return e.leaving(append(changed(factAdmin), s.assignee(factTeam))...)
 	}
-	return e.leaving(append(changed(factTeam), something(factAdmin))...)
+	return e.leaving(append(changed(factTeam), s.assignee(factAdmin))...)
+}
+
+func (s *assignSpec) assignee(path string) Fact {
+	f := something(path)
+	if name, fixed := s.name.Constant(); fixed {
+		f.Name = strings.Join(strings.Fields(name), " ")
+	}
+	return f
 }
 
 // echo of a note or a reply. A reply can give the conversation to who answers, and open it.

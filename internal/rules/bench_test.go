@@ -85,3 +85,26 @@ func BenchmarkParse_1000Rules(b *testing.B) {
 		}
 	}
 }
+
+// 1,000 rules that all have to do with each other: what is found by looking at rules beside each other may
+// take as long as reading them, and no longer.
+func BenchmarkParse_1000RulesBesideEachOther(b *testing.B) {
+	var rules strings.Builder
+	rules.WriteString("version: 1\nrules:\n")
+	for i := range 1000 {
+		condition := []string{
+			`contact.custom_attributes.plan == "plan-%d" or contact.role == "lead"`,
+			`conversation.custom_attributes.seats > %d and has_tag("VIP") and conversation.title != "x"`,
+			`contact.name contains "%d" and conversation.read and contact.custom_attributes.plan in ["a", "b"]`,
+			`message.text matches "case %d" and conversation.read`,
+		}[i%4]
+		fmt.Fprintf(&rules, "  - name: rule-%d\n    when: conversation.user.replied\n    if: '%s'\n    stop: %v\n    then: [{assign: {team: T%d}}]\n",
+			i, fmt.Sprintf(condition, i), i%3 == 0, i)
+	}
+	text := []byte(rules.String())
+	for b.Loop() {
+		if rs, problems := Parse([]Source{{"rules.yaml", text}}); rs == nil {
+			b.Fatal(problems)
+		}
+	}
+}

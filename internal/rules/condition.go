@@ -14,7 +14,9 @@ type clause struct {
 	subs []*clause // of all and any
 	test test      // of a single test
 	text string
-	node ast.Node // as checked: what cannot come true again is read off it
+	node ast.Node // as checked
+	says *proposition
+	at   span
 	// yes and no are what to tell people when the clause holds and when it does not. They
 	// are made once, because most rules do not match most events.
 	yes, no string
@@ -30,7 +32,7 @@ const (
 
 // clause splits a condition.
 func (c *compiler) clause(node ast.Node) *clause {
-	cl := &clause{text: shorten(node.String()), node: node}
+	cl := &clause{text: shorten(node.String()), node: node, at: c.x.wholeSpan(node)}
 	if b, ok := node.(*ast.BinaryNode); ok {
 		switch b.Operator {
 		case "and", "&&":
@@ -47,10 +49,17 @@ func (c *compiler) clause(node ast.Node) *clause {
 					cl.subs = append(cl.subs, sub)
 				}
 			}
+			cl.says = &proposition{op: isEvery}
+			if cl.op == opAny {
+				cl.says.op = isOne
+			}
+			for _, sub := range cl.subs {
+				cl.says.subs = append(cl.says.subs, sub.says)
+			}
 			return cl
 		}
 	}
-	cl.test = c.test(node)
+	cl.test, cl.says = c.test(node), c.proposition(node)
 	return cl
 }
 

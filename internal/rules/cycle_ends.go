@@ -138,12 +138,12 @@ func (w *ending) silences(n *feeder) bool {
 	for _, other := range w.heard {
 		other.undo(f, other == n, w.pause > 0)
 	}
-	return n.rule.condition.under(f) == never
+	return !n.rule.condition.under(f).possible()
 }
 
 // silencesItself tells whether a rule's own actions make its condition false.
 func (n *feeder) silencesItself() bool {
-	return len(n.kinds) == 1 && n.rule.condition.under(n.ownFacts()) == never
+	return len(n.kinds) == 1 && !n.rule.condition.under(n.ownFacts()).possible()
 }
 
 // ownFacts are what the rule's actions leave behind of its subject.

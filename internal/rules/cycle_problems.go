@@ -78,7 +78,7 @@ func (n *feeder) undoneBy(group []*feeder) *feeder {
 			continue
 		}
 		other.undo(f, false, false)
-		if n.rule.condition.under(f) != never {
+		if n.rule.condition.under(f).possible() {
 			return other
 		}
 	}

@@ -132,7 +132,7 @@ func (g *graph) hearing(topic string) (list []*feeder) {
 // that a teammate or a bot is the author, or nobody is named.
 func (r *rule) mayRunOnOwn(topic string) bool {
 	if topic == "event.created" || strings.HasSuffix(topic, "signed_up") {
-		return r.condition.under(foresight{"event.topic": {Known: true, Value: topic}}) != never
+		return r.condition.under(foresight{"event.topic": {Known: true, Value: topic}}).possible()
 	}
 	actors := []any{nil, fromTeammate, fromBot}
 	if r.wait != nil {
@@ -143,7 +143,7 @@ func (r *rule) mayRunOnOwn(topic string) bool {
 		if topic == "conversation.admin.replied" && r.wait == nil {
 			f["message.from"] = actions.Fact{Known: true, Value: fromTeammate}
 		}
-		if r.condition.under(f) != never {
+		if r.condition.under(f).possible() {
 			return true
 		}
 	}

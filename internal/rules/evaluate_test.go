@@ -96,7 +96,7 @@ func TestEvaluate_reasons(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.keys, func(t *testing.T) {
-			d := evaluate(t, mustParse(t, header+ruleText("r", tt.keys)), input(t, conversationReplied))
+			d := evaluate(t, mustParseAny(t, header+ruleText("r", tt.keys)), input(t, conversationReplied))
 			o := outcome(t, d, "r")
 			if got := said(o); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
@@ -192,7 +192,7 @@ func TestEvaluate_stop(t *testing.T) {
 		"stop: true; state: off":    3,
 		"stop: true; if: contact.custom_attributes.plan > 5": 3,
 	} {
-		d := evaluate(t, mustParse(t, text(stop)), input(t, conversationReplied))
+		d := evaluate(t, mustParseAny(t, text(stop)), input(t, conversationReplied))
 		if len(d.Rules) != want || d.Considered != 3 || d.Rules[len(d.Rules)-1].Stop != (want == 2) {
 			t.Errorf("%s: %d outcomes, want %d: %+v", stop, len(d.Rules), want, d.Rules)
 		}
@@ -306,7 +306,7 @@ func TestEvaluate_from(t *testing.T) {
 		text += ruleText(from, "when: '*'; from: "+from)
 	}
 	text += ruleText("default", "when: '*'")
-	rs := mustParseLoops(t, text)
+	rs := mustParseAny(t, text)
 	for payload, want := range map[string]string{
 		conversationCreated:                  "customer human any default",
 		conversationCreatedOld:               "customer human any default",

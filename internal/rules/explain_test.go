@@ -97,7 +97,7 @@ rules:
     when: [conversation.admin.replied, ticket.*]
     then: [close]
 `
-	rs := mustParse(t, text)
+	rs := mustParseAny(t, text)
 	in := Input{
 		Event: mustEvent(t, conversationReplied), Now: time.Unix(1768032600, 0).UTC(),
 		Lookup: fixedLookup{contact: contactObject, companies: companiesList, conversation: `{"conversation_rating": {"rating": 2}}`},

@@ -318,6 +318,16 @@ func (x *expression) spanOf(at file.Location) span {
 	return x.locate(at.From, max(at.To, at.From+1))
 }
 
+// wholeSpan is the place of a node with everything below it.
+func (x *expression) wholeSpan(node ast.Node) span {
+	at := node.Location()
+	ast.Walk(&node, visitor(func(n *ast.Node) {
+		below := (*n).Location()
+		at.From, at.To = min(at.From, below.From), max(at.To, below.To)
+	}))
+	return x.spanOf(at)
+}
+
 // site is the place of a node, for errors when the expression runs.
 func (x *expression) site(node ast.Node) site {
 	s := x.spanOf(node.Location())

@@ -264,7 +264,7 @@ func TestRuleset_Paused(t *testing.T) {
 // The circuit breaker counts the actions of all rules on a subject, those on the same event
 // included.
 func TestEvaluate_I9_breaker(t *testing.T) {
-	rs := mustParseLoops(t, "version: 1\nsettings: {breaker: 5}\nrules:\n"+
+	rs := mustParseAny(t, "version: 1\nsettings: {breaker: 5}\nrules:\n"+
 		"  - {name: two, when: '*', from: any, then: [close, open]}\n"+
 		"  - {name: three, when: '*', from: any, then: [close, open, close]}\n"+
 		"  - {name: one, when: '*', from: any, then: [close]}\n")

@@ -55,7 +55,7 @@ type parsedFile struct {
 // the text; names must be unique over all files. The ruleset is nil when any problem is an
 // error; every problem is reported, not only the first. Holidays are read from the folder of
 // the file that names them.
-func Parse(files []Source) (*Ruleset, []diag.Problem) { return parse(files, (*loader).refuseLoops) }
+func Parse(files []Source) (*Ruleset, []diag.Problem) { return parse(files, (*loader).checkTogether) }
 
 // Sources are the texts that a ruleset was made of.
 type Sources struct {

@@ -39,6 +39,7 @@ type rule struct {
 	actions   []plannedSpec
 	source    *sourceFile // for problems with several rules, found when all are read
 	listens   *yaml.Node  // what lets it hear of our own work: `from`, or `when`
+	title     *yaml.Node  // its name, for problems with the rule as a whole
 }
 
 // plannedSpec is one entry of `then`.
@@ -156,7 +157,7 @@ func (p *loader) readName(n *yaml.Node, r *rule) {
 	if !ok {
 		return
 	}
-	r.name, r.boxedName = name, name
+	r.name, r.boxedName, r.title = name, name, n
 	unprintable := strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 	if utf8.RuneCountInString(name) > maxName || unprintable || strings.TrimSpace(name) != name {
 		p.Problem(n, "rules/wrong-value", "", "a name is one line of at most %d characters, without space around it", maxName)

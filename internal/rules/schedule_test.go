@@ -173,7 +173,7 @@ func TestEvaluate_results(t *testing.T) {
 		`search: { open: true }; once: conversation`: "ran",
 	} {
 		t.Run(keys, func(t *testing.T) {
-			rs := mustParse(t, sweepRule(keys)+others)
+			rs := mustParseAny(t, sweepRule(keys)+others)
 			live := mustSweep(t, mustParse(t, sweepRule(`search: { open: true }`)))
 			in := resultOf(t, live, staleConversation, 10*time.Second)
 			l := &countingLookup{}

@@ -126,7 +126,7 @@ func (p *loader) checkNobodyActs(n *yaml.Node, r *rule) {
 	for _, path := range []string{"event.from", "actor.type", "actor.id", "actor.name", "actor.email", "admin.type", "admin.id", "admin.name", "admin.email"} {
 		nobody[path] = actions.Fact{Known: true}
 	}
-	if r.condition.under(nobody) != never || r.condition.under(foresight{}) == never {
+	if r.condition.under(nobody).possible() || !r.condition.under(foresight{}).possible() {
 		return
 	}
 	for _, key := range []string{"if", "any", "none"} {

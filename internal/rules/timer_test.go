@@ -49,7 +49,7 @@ func newBench(t testing.TB, keys string) *bench {
 
 func (b *bench) load(keys string) {
 	b.t.Helper()
-	b.rs = mustParse(b.t, timerRules+"  - name: r\n    "+strings.ReplaceAll(strings.TrimSpace(keys), "\n", "\n    ")+"\n    then: [close]\n")
+	b.rs = mustParseAny(b.t, timerRules+"  - name: r\n    "+strings.ReplaceAll(strings.TrimSpace(keys), "\n", "\n    ")+"\n    then: [close]\n")
 }
 
 func (b *bench) Recall(ctx context.Context, rule, key string) (Memory, error) {
