@@ -17,7 +17,7 @@ func (rs *Ruleset) Clauses(rule string) (list []PlacedClause) {
 	if r == nil {
 		return nil
 	}
-	for _, part := range r.condition.parts() {
+	for _, part := range r.condition.lists() {
 		eachClause(*part.list, part.key, func(at string, cl *clause) {
 			list = append(list, PlacedClause{at, cl.text})
 		})
@@ -31,7 +31,7 @@ type conditionPart struct {
 	list *[]*clause
 }
 
-func (c *condition) parts() []conditionPart {
+func (c *condition) lists() []conditionPart {
 	return []conditionPart{{"if", &c.all}, {"any", &c.any}, {"none", &c.none}}
 }
 
@@ -77,7 +77,7 @@ func (rs *Ruleset) Flipped(name, at string) *Ruleset {
 	}
 	changed := *rs.rules[i]
 	found := false
-	for _, part := range changed.condition.parts() {
+	for _, part := range changed.condition.lists() {
 		*part.list = flipped(*part.list, part.key, at, &found)
 	}
 	if !found {

@@ -145,7 +145,7 @@ func (c *compiler) compared(n *ast.BinaryNode, operator string) *proposition {
 			left, right, other = right, left, n.Left
 		}
 		_, isText := other.(*ast.StringNode) // "a" + "b" is compared in another way, see equality
-		if right.constant() && left.comparable(right[0].value) && (isText || !text(right[0].value)) {
+		if right.constant() && left.comparable(right[0].value) && (isText || !textual(right[0].value)) {
 			return asked(question{kind: askEqual, left: left, right: right})
 		}
 	case "<", "<=", ">", ">=":
@@ -255,7 +255,7 @@ func (c *compiler) operand(node ast.Node) operand {
 // constant tells whether the operand is one value that is written out.
 func (o operand) constant() bool { return len(o) == 1 && o[0].term == nil }
 
-func text(v any) bool {
+func textual(v any) bool {
 	_, ok := v.(string)
 	return ok
 }

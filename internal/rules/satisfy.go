@@ -400,7 +400,7 @@ func comparedWith(questions []*question) (values []any, inOrder bool) {
 		case askEqual, askOrder:
 			v := q.right[0].value
 			values = append(values, v)
-			inOrder = inOrder || q.kind == askOrder && text(v)
+			inOrder = inOrder || q.kind == askOrder && textual(v)
 		case askList:
 			values = append(values, q.list.values...)
 		case askTruth, askText, askTag, askTagged:

@@ -90,7 +90,7 @@ func (q *question) String() string {
 
 // modelled tells whether it is known which answers to a question occur.
 func (q *question) modelled() bool {
-	if q.kind == askText && q.order == "matches" || q.kind == askOrder && text(q.right[0].value) {
+	if q.kind == askText && q.order == "matches" || q.kind == askOrder && textual(q.right[0].value) {
 		return strings.HasPrefix(q.terms[0].key, "event.topic")
 	}
 	return !slices.ContainsFunc(q.terms, func(t *term) bool {
