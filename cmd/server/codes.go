@@ -21,7 +21,7 @@ func explainCode(io streams, name string) error {
 	}
 	text := code.Text()
 	switch {
-	case code.Severity == diag.Error:
+	case code.Severity == diag.Error && !code.Varies:
 		text += "\nAn error cannot be silenced: with one the rules cannot be used.\n"
 	case code.Name != codes.Ignore && code.Name != codes.UnusedIgnore:
 		text += "\nIf it is meant to be so, silence it with a comment in the line, or alone on the line above:\n\n    # switchboard:ignore " + code.Name + ": why\n"
@@ -55,7 +55,7 @@ func (c *docsCodesCmd) Run(io streams) error {
 	}
 	var t docsTable
 	for _, code := range codes.All() {
-		t.add("", code.Name, string(code.Severity), code.Title)
+		t.add("", code.Name, code.Severities(), code.Title)
 	}
 	return c.write(io.out, t)
 }
@@ -67,7 +67,7 @@ func writeCodes(w io.Writer) error {
 	b.WriteString("\n| code | severity | what is wrong |\n|---|---|---|\n")
 	for _, code := range codes.All() {
 		_, heading, _ := strings.Cut(diag.Page(code.Name), "#")
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", code.Name, heading, code.Severity, code.Title)
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", code.Name, heading, code.Severities(), code.Title)
 	}
 	for _, code := range codes.All() {
 		fmt.Fprintf(&b, "\n### %s\n\n%s", code.Name, code.Markdown())

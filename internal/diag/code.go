@@ -11,6 +11,8 @@ import (
 type Code struct {
 	Name     string   `json:"code"` // such as "rules/loop"
 	Severity Severity `json:"severity"`
+	// Varies is set when it is an error in some places and a warning, which can be silenced, in others.
+	Varies bool `json:"varies,omitempty"`
 	// Title says in a few words what is wrong.
 	Title string `json:"title"`
 	// About is the explanation, in Markdown. Links are relative to docs.
@@ -28,10 +30,18 @@ func Page(code string) string {
 	return "docs/check.md#" + strings.ReplaceAll(code, "/", "")
 }
 
+// Severities says how severe the problem is, for people.
+func (c Code) Severities() string {
+	if c.Varies {
+		return "error or warning"
+	}
+	return string(c.Severity)
+}
+
 // Markdown is the explanation with the examples.
 func (c Code) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s:** %s.\n\n%s\n", capital(string(c.Severity)), c.Title, c.About)
+	fmt.Fprintf(&b, "**%s:** %s.\n\n%s\n", capital(c.Severities()), c.Title, c.About)
 	for _, example := range c.examples() {
 		fmt.Fprintf(&b, "\n%s:\n\n```yaml\n%s```\n", example[0], example[1])
 	}
@@ -41,7 +51,7 @@ func (c Code) Markdown() string {
 // Text is the explanation with the examples, for a terminal.
 func (c Code) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s): %s\n\n%s\n", c.Name, c.Severity, c.Title, plainMarkdown(c.About))
+	fmt.Fprintf(&b, "%s (%s): %s\n\n%s\n", c.Name, c.Severities(), c.Title, plainMarkdown(c.About))
 	for _, example := range c.examples() {
 		fmt.Fprintf(&b, "\n%s:\n\n", example[0])
 		for line := range strings.Lines(example[1]) {

@@ -113,7 +113,7 @@ func (p *loader) silenceable(at span, name string) (diag.Code, bool) {
 		p.warn(at, codes.Ignore, hint, "there is no code %q", shorten(name))
 	case code.Name == codes.Ignore, code.Name == codes.UnusedIgnore:
 		p.warn(at, codes.Ignore, "correct or delete the comment that it is about", "%s cannot be silenced", name)
-	case code.Severity == diag.Error:
+	case code.Severity == diag.Error && !code.Varies:
 		p.warn(at, codes.Ignore, "delete it here, and mend what it is about", "%s is an error, and errors cannot be silenced", name)
 	default:
 		return code, true

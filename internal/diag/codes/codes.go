@@ -10,7 +10,7 @@ import (
 	"switchboard/internal/diag"
 )
 
-var all = slices.SortedFunc(slices.Values(slices.Concat(ofFiles, ofRules, ofExpressions, ofSilences, ofWorkspaces)),
+var all = slices.SortedFunc(slices.Values(slices.Concat(ofFiles, ofRules, ofFindings, ofNames, ofExpressions, ofSilences, ofWorkspaces)),
 	func(a, b diag.Code) int { return strings.Compare(a.Name, b.Name) })
 
 // All returns every code, sorted by name.
