@@ -17,10 +17,10 @@ warning: old conversations may still name them.`,
 that no team has is a warning.`,
 	},
 	{
-		Name: "names/unknown-tag", Severity: diag.Warning, Online: true,
+		Name: "names/unknown-tag", Severity: diag.Warning, Varies: true, Online: true,
 		Title: "the workspace has no such tag",
 		About: "`tag`" + ` makes a tag that does not exist when the rule first runs, so this may be meant. A condition or ` + "`untag`" + `
-finds none until then.`,
+finds none until then; a search that compares it with ids is an error.`,
 	},
 	{
 		Name: "names/unknown-attribute", Severity: diag.Error, Online: true,
