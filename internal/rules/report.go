@@ -58,7 +58,7 @@ func (r *Report) add(problems []diag.Problem) {
 func (r *Report) addUnused(online bool) {
 	left := r.Problems
 	for _, s := range r.silences {
-		if !s.used && s.code.Online == online {
+		if !s.used && s.code.Online == online && len(r.Problems) < len(left)+maxReported {
 			r.Problems = append(r.Problems, s.unused(left))
 		}
 	}

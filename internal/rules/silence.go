@@ -41,19 +41,11 @@ func (p *loader) readSilences(root *yaml.Node) {
 		return
 	}
 	comments, texts := p.file.comments(root)
-	for i, c := range comments {
-		found := p.readSilence(c)
-		if len(found) == 0 {
-			continue
-		}
-		first, last := c.line, c.line
-		if c.alone {
-			first, last = p.file.below(root, comments[i:])
-		} else if i := slices.IndexFunc(texts, func(t text) bool { return t.first == c.line || t.last == c.line }); i >= 0 {
-			first, last = texts[i].first, texts[i].last
-		}
-		for _, s := range found {
-			s.first, s.last, s.whole = first, last, c.alone && c.line < root.Line
+	scope := p.file.scope(root, comments, texts)
+	for _, c := range comments {
+		for _, s := range p.readSilence(c) {
+			s.first, s.last = scope(c)
+			s.whole = c.alone && c.line < root.Line
 			p.silences = append(p.silences, s)
 		}
 	}
@@ -150,30 +142,41 @@ func (p *loader) within(c comment, from, to int) span {
 	return span{c.line, column(from), column(to)}
 }
 
-// below is what a comment alone on its line is for: what begins on the next line that holds
-// something, as a whole; without anything below, no line. comments begins with the comment.
-func (f *sourceFile) below(root *yaml.Node, comments []comment) (first, last int) {
-	alone := map[int]bool{}
+// scope tells which lines a comment is for. At the end of a line it is for that line, and for a text
+// over several lines that begins or ends there. Alone on a line it is for what begins on the next
+// line that holds something, as a whole; without anything below, for no line.
+func (f *sourceFile) scope(root *yaml.Node, comments []comment, texts []text) func(c comment) (first, last int) {
+	skipped, over, ends := map[int]bool{}, map[int]text{}, map[int]int{}
 	for _, c := range comments {
 		// A dash alone has what it begins on a line below.
-		if c.alone || strings.Trim(string(f.line(c.line)[:c.column-1]), " \t-") == "" {
-			alone[c.line] = true
+		skipped[c.line] = onlyDashes(f.line(c.line)[:c.column-1])
+	}
+	for _, t := range texts {
+		over[t.first], over[t.last] = t, t
+	}
+	f.ends(root, len(f.lines), ends)
+	return func(c comment) (first, last int) {
+		if !c.alone {
+			if t, is := over[c.line]; is {
+				return t.first, t.last
+			}
+			return c.line, c.line
 		}
+		first = c.line + 1
+		for skipped[first] || first <= len(f.lines) && onlyDashes(f.line(first)) {
+			first++
+		}
+		if first > len(f.lines) {
+			return 0, -1
+		}
+		return first, max(first, ends[first])
 	}
-	first = comments[0].line + 1
-	for alone[first] || first <= len(f.lines) && strings.Trim(string(f.line(first)), " \t-") == "" {
-		first++
-	}
-	if first > len(f.lines) {
-		return 0, -1
-	}
-	return first, max(first, f.lastOf(root, first, len(f.lines)))
 }
 
-// lastOf is the last line of the entries that begin on a line: of keys with their values, or of list
-// items. It is 0 when none does. A node does not know where it ends, but that is before the next
-// one begins; end is where the node ends at the latest.
-func (f *sourceFile) lastOf(n *yaml.Node, line, end int) (last int) {
+// ends finds for each line the last line of the entries that begin on it: of keys with their values,
+// and of list items. A node does not know where it ends, but that is before the next one begins; end
+// is where n ends at the latest.
+func (f *sourceFile) ends(n *yaml.Node, end int, ends map[int]int) {
 	step := 1
 	if n.Kind == yaml.MappingNode {
 		step = 2
@@ -183,20 +186,20 @@ func (f *sourceFile) lastOf(n *yaml.Node, line, end int) (last int) {
 		if i+step < len(n.Content) {
 			next := n.Content[i+step]
 			to = next.Line
-			if line := f.line(to); to > from && strings.Trim(string(line[:min(next.Column-1, len(line))]), " \t-?") == "" {
+			if line := f.line(to); to > from && onlyDashes(line[:min(next.Column-1, len(line))]) {
 				to--
 			}
 		}
-		switch {
-		case from == line:
-			last = max(last, to)
-		case from < line && line <= to:
-			for _, child := range n.Content[i : i+step] {
-				last = max(last, f.lastOf(child, line, to))
-			}
+		ends[from] = max(ends[from], to)
+		for _, child := range n.Content[i : i+step] {
+			f.ends(child, to, ends)
 		}
 	}
-	return last
+}
+
+// onlyDashes tells whether nothing is there that has a value: the dashes of list items, --- and ?.
+func onlyDashes(line []rune) bool {
+	return !slices.ContainsFunc(line, func(r rune) bool { return !isBlank(r) && r != '-' && r != '?' })
 }
 
 // silencing returns what silences a problem: of several, the one for the fewest lines.
