@@ -45,8 +45,8 @@ const (
 	ByCategory
 )
 
-// Names are the names of the workspace that the rules refer to, in the order of the files. What a
-// template or an expression makes is known only when a rule runs, and is not among them.
+// Names are the names of the workspace that the rules refer to. What a template or an expression makes
+// is known only when a rule runs, and is not among them.
 func (rs *Ruleset) Names() []NameUse {
 	uses := rs.adminUse()
 	seen := map[*sourceFile]bool{}

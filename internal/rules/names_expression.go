@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -90,15 +89,10 @@ func (x *expression) noteSearch(what string, root ast.Node) {
 // nameReader walks over an expression.
 type nameReader struct {
 	x *expression
-	// variables are those declared with let around the current place.
-	variables []variable
+	// variables are those declared with let so far; a name is not declared again inside.
+	variables map[string]fact
 	// around are the lists that are gone through, the innermost last: # is an entry of it.
 	around []fact
-}
-
-type variable struct {
-	name string
-	fact fact
 }
 
 func (r *nameReader) note(use NameUse, at ast.Node) {
@@ -135,9 +129,11 @@ func (r *nameReader) read(node ast.Node) {
 		}
 	case *ast.VariableDeclaratorNode:
 		r.read(n.Value)
-		r.variables = append(r.variables, variable{n.Name, r.fact(n.Value)})
+		if r.variables == nil {
+			r.variables = map[string]fact{}
+		}
+		r.variables[n.Name] = r.fact(n.Value)
 		r.read(n.Expr)
-		r.variables = r.variables[:len(r.variables)-1]
 	default:
 		for _, child := range children(node) {
 			r.read(child)
@@ -156,10 +152,8 @@ func attributeUse(f fact) NameUse {
 func (r *nameReader) fact(node ast.Node) fact {
 	switch n := node.(type) {
 	case *ast.IdentifierNode:
-		for _, v := range slices.Backward(r.variables) {
-			if v.name == n.Value {
-				return v.fact
-			}
+		if f, ok := r.variables[n.Value]; ok {
+			return f
 		}
 		return fact{path: n.Value}
 	case *ast.ChainNode:

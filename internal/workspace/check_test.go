@@ -248,3 +248,42 @@ func TestCheck_every_action(t *testing.T) {
 	}
 	golden(t, "everything.txt", told(Check(rs, nothing))+"\n")
 }
+
+// What is archived beside what is not.
+func TestCheck_archived(t *testing.T) {
+	s := &Snapshot{
+		Tags: []Tag{{ID: "1", Name: "VIP"}},
+		TicketTypes: []TicketType{
+			{ID: "71", Name: "Bug", States: []TicketState{{InternalLabel: "New"}, {InternalLabel: "Parked", Archived: true}}, Attributes: []TicketAttribute{
+				{Name: "Gone", DataType: "string", Archived: true},
+				{Name: "Severity", DataType: "list", Items: []Item{{"1", "Low"}, {"2", "High"}}},
+			}},
+			{ID: "72", Name: "Old", Archived: true, States: []TicketState{{InternalLabel: "Filed"}}, Attributes: []TicketAttribute{{Name: "Ancient", DataType: "string"}}},
+			{ID: "73", Name: "Bug", Archived: true},
+		},
+		ContactAttributes: []Attribute{
+			{Name: "plan", Path: "custom_attributes.plan", DataType: "integer", Custom: true, Writable: true, Archived: true},
+			{Name: "plan", Path: "custom_attributes.plan", DataType: "string", Custom: true, Writable: true},
+			{Name: "plan", Path: "custom_attributes.plan", DataType: "boolean", Custom: true, Writable: true, Archived: true},
+			{Name: "locked", Path: "custom_attributes.locked", DataType: "string", Custom: true},
+		},
+	}
+	for rule, want := range map[string]string{
+		`if: contact.custom_attributes.plan == "pro"`:                         "",
+		`set: { contact: { plan: pro } }`:                                     "",
+		`set: { contact: { locked: "1" } }`:                                   "error names/read-only-attribute: the contact attribute locked cannot be set through the API",
+		`if: has_tag(" vip ")`:                                                "",
+		`if: ticket.attributes.Severity == "2"`:                               "",
+		`if: ticket.attributes.Ancient == "x" and ticket.type == "Bug"`:       "",
+		`if: ticket.state_label == "Filed" or ticket.state_label == "Parked"`: "",
+		`set: { ticket: { Ancient: x } }`:                                     `error names/unknown-attribute: no ticket type has an attribute "Ancient"`,
+		`set: { ticket: { gone: x } }`:                                        `error names/archived: the ticket attribute "gone" is archived in Intercom: it takes no new values (take it out of the archive, or name another)`,
+		`ticket: { convert: { type: Bug, attributes: { Gone: x } } }`:         `error names/archived: the ticket attribute "Gone" is archived in Intercom: it takes no new values (take it out of the archive, or name another)`,
+		`ticket: { state: Filed }`:                                            `error names/unknown-ticket-state: no ticket type has a state "Filed" (states: New)`,
+		`ticket: { state: Parked }`:                                           `error names/unknown-ticket-state: no ticket type has a state "Parked" (states: New)`,
+	} {
+		if got := told(Check(parse(t, ruleText(rule)), s)); got != want {
+			t.Errorf("%s\n got %s\nwant %s", rule, got, want)
+		}
+	}
+}
