@@ -65,7 +65,8 @@ func (c *apiCmd) Run(ctx context.Context, io streams) error {
 	return c.explain(err, io)
 }
 
-func (c *apiCmd) client() (*intercom.Client, error) {
+// client is a client with the access token of the environment and a budget of its own.
+func (a apiAddress) client() (*intercom.Client, error) {
 	token, err := secret("INTERCOM_ACCESS_TOKEN")
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (c *apiCmd) client() (*intercom.Client, error) {
 	if token == "" {
 		return nil, errors.New("set INTERCOM_ACCESS_TOKEN, the access token of your app")
 	}
-	base, err := c.url()
+	base, err := a.url()
 	if err != nil {
 		return nil, err
 	}

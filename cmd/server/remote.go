@@ -31,8 +31,21 @@ func operate[Request, Answer any](
 	ctx context.Context, io streams, at stateOf, name string, request Request,
 	here func(context.Context, *store.Store, Request) (Answer, error),
 ) (answer Answer, err error) {
+	return operateTold(ctx, io, at, name, request, here, func(struct{}) {})
+}
+
+// operateTold does the same and is told how far a service is that does it.
+func operateTold[Request, Answer, Progress any](
+	ctx context.Context, io streams, at stateOf, name string, request Request,
+	here func(context.Context, *store.Store, Request) (Answer, error), progress func(Progress),
+) (answer Answer, err error) {
 	if at.Admin != "" {
-		err := at.ask(ctx, name, request, &answer)
+		err := at.ask(ctx, name, request, &answer, func(text json.RawMessage) {
+			var p Progress
+			if json.Unmarshal(text, &p) == nil { // what another version tells is not worth failing for
+				progress(p)
+			}
+		})
 		if !nobodyListens(err) {
 			return answer, told(err, io)
 		}
@@ -87,8 +100,8 @@ func databaseExists(url string) error {
 	return nil
 }
 
-// ask has the running service do the operation of that name.
-func (at stateOf) ask(ctx context.Context, name string, request, answer any) error {
+// ask has the running service do the operation of that name, and is told how far that is.
+func (at stateOf) ask(ctx context.Context, name string, request, answer any, progress func(json.RawMessage)) error {
 	resp, err := at.post(ctx, name, nil, request)
 	if err != nil {
 		return err
@@ -97,7 +110,39 @@ func (at stateOf) ask(ctx context.Context, name string, request, answer any) err
 	if resp.StatusCode != http.StatusOK {
 		return at.refusal(resp)
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, mostAnswer)).Decode(answer); err != nil {
+	body := io.LimitReader(resp.Body, mostAnswer)
+	if resp.Header.Get("Content-Type") == linesType {
+		return at.follow(body, answer, progress)
+	}
+	return at.understand(json.NewDecoder(body).Decode(answer))
+}
+
+// linesType is the type of an answer that tells of the progress line by line.
+const linesType = "application/x-ndjson"
+
+// follow reads such an answer.
+func (at stateOf) follow(body io.Reader, answer any, progress func(json.RawMessage)) error {
+	for d := json.NewDecoder(body); ; {
+		var line struct {
+			Progress, Answer json.RawMessage
+			Error            string
+			Status           int
+		}
+		err := d.Decode(&line)
+		switch {
+		case err != nil:
+			return fmt.Errorf("the service at %s stopped answering before the end; ask again: %w", at.Admin, err)
+		case line.Error != "":
+			return at.refused(line.Status, line.Error)
+		case line.Answer != nil:
+			return at.understand(json.Unmarshal(line.Answer, answer))
+		}
+		progress(line.Progress)
+	}
+}
+
+func (at stateOf) understand(err error) error {
+	if err != nil {
 		return fmt.Errorf("the service at %s gave an answer that this program does not understand: %w", at.Admin, err)
 	}
 	return nil
@@ -124,6 +169,7 @@ func (at stateOf) post(ctx context.Context, name string, query url.Values, reque
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, "+linesType)
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -155,15 +201,20 @@ func (at stateOf) refusal(resp *http.Response) error {
 	}
 	// What is no JSON has no words for us.
 	_ = json.NewDecoder(io.LimitReader(resp.Body, mostAnswer)).Decode(&problem)
+	return at.refused(resp.StatusCode, problem.Error)
+}
+
+// refused is the error that a status and the words of a service stand for.
+func (at stateOf) refused(status int, words string) error {
 	switch {
-	case resp.StatusCode == http.StatusUnauthorized:
+	case status == http.StatusUnauthorized:
 		return fmt.Errorf("the service at %s wants the admin token: set SWITCHBOARD_ADMIN_TOKEN as for serve", at.Admin)
-	case resp.StatusCode == http.StatusUnprocessableEntity && problem.Error != "":
-		return &operations.Refused{Err: errors.New(problem.Error)}
-	case problem.Error != "":
-		return fmt.Errorf("the service at %s: %s", at.Admin, problem.Error)
-	case resp.StatusCode == http.StatusInternalServerError:
+	case status == http.StatusUnprocessableEntity && words != "":
+		return &operations.Refused{Err: errors.New(words)}
+	case status == http.StatusInternalServerError:
 		return fmt.Errorf("the service at %s could not do it: its log says why", at.Admin)
+	case words != "":
+		return fmt.Errorf("the service at %s: %s", at.Admin, words)
 	}
-	return fmt.Errorf("what answers at %s (%s) is no switchboard that takes operations: name the console with --admin", at.Admin, resp.Status)
+	return fmt.Errorf("what answers at %s (%d %s) is no switchboard that takes operations: name the console with --admin", at.Admin, status, http.StatusText(status))
 }

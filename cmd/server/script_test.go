@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"os"
 	"testing"
@@ -29,6 +30,11 @@ func TestScripts(t *testing.T) {
 					ts.Setenv(name, ln.Addr().String())
 					ts.Check(ln.Close())
 				}
+			},
+			// history DATABASE NOTIFICATIONS RULES LOOKUPS makes a database in which events were decided.
+			"history": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(writeHistory(context.Background(), ts.MkAbs(args[0]),
+					[]byte(ts.ReadFile(args[1])), []byte(ts.ReadFile(args[2])), []byte(ts.ReadFile(args[3]))))
 			},
 			// listening ADDR waits until somebody listens there.
 			"listening": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -113,7 +113,9 @@ type App struct {
 	running  sync.WaitGroup // everything else
 	failed   chan error     // a server that broke, or a replica that must not go on
 	stopOnce sync.Once
-	closers  []closer
+	// backtesting is held by the backtest that runs.
+	backtesting sync.Mutex
+	closers     []closer
 
 	claims, work       context.Context
 	endClaims, endWork context.CancelFunc
@@ -192,6 +194,7 @@ func (a *App) buildServers(context.Context) error {
 		Status: a.status, Checks: a.checks, Gatherer: a.registry, Token: a.o.AdminToken, Logger: a.component("console"),
 		Backfill:   a.backfill(),
 		Operations: a.operations(),
+		Long:       a.longOperations(),
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ func (a *App) Replay(ctx context.Context, r operations.ReplayRequest) (operation
 
 // Backtest does what POST /api/v1/backtest does.
 func (a *App) Backtest(ctx context.Context, r operations.BacktestRequest) (*backtest.Report, error) {
-	return a.backtest(ctx, a.store, r)
+	return a.backtest(ctx, a.store, r, nil)
 }
 
 // Explain does what POST /api/v1/explain does.

@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 
 	"switchboard/internal/backtest"
 	"switchboard/internal/console"
@@ -14,11 +17,17 @@ import (
 // operations are what the command line may ask this service for.
 func (a *App) operations() map[string]console.Operation {
 	return map[string]console.Operation{
-		"backtest": operations.On(a.store, a.backtest),
-		"backup":   operations.On(a.store, operations.MakeBackup),
-		"explain":  operations.On(a.store, a.explain),
-		"replay":   operations.On(a.store, a.replay),
-		"retry":    operations.On(a.store, a.retry),
+		"backup":  operations.On(a.store, operations.MakeBackup),
+		"explain": operations.On(a.store, a.explain),
+		"replay":  operations.On(a.store, a.replay),
+		"retry":   operations.On(a.store, a.retry),
+	}
+}
+
+// longOperations are those that tell how far they are.
+func (a *App) longOperations() map[string]console.LongOperation {
+	return map[string]console.LongOperation{
+		"backtest": operations.LongOn(a.store, a.backtest),
 	}
 }
 
@@ -55,9 +64,38 @@ func (a *App) replay(ctx context.Context, s *store.Store, r operations.ReplayReq
 	return answer, err
 }
 
-// backtest tells what other rules would have done.
-func (a *App) backtest(ctx context.Context, s *store.Store, r operations.BacktestRequest) (*backtest.Report, error) {
-	return operations.Backtester{Ruleset: a.rulesOf, Workspace: a.workspaceNamed}.Backtest(ctx, s, r)
+// backtest tells what other rules would have done. There is one at a time, and it ends when the service stops.
+func (a *App) backtest(
+	ctx context.Context, s *store.Store, r operations.BacktestRequest, progress func(backtest.Progress),
+) (*backtest.Report, error) {
+	if !a.backtesting.TryLock() {
+		return nil, &operations.Unable{Err: errors.New("another backtest is running: try again when it has ended")}
+	}
+	defer a.backtesting.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.claims, cancel)()
+	report, err := operations.Backtester{
+		Ruleset: a.rulesOf, Workspace: a.workspaceNamed, Ask: a.askNow, Considerate: true,
+	}.Backtest(ctx, s, r, progress)
+	if err != nil && a.claims.Err() != nil {
+		err = &operations.Unable{Err: errors.New("the service stops: ask again when it runs")}
+	}
+	return report, err
+}
+
+// askNow asks Intercom what is true now in the workspace of an event.
+func (a *App) askNow(ctx context.Context, workspace string, q rules.Question) (json.RawMessage, error) {
+	w := a.workspaceOf(workspace)
+	switch {
+	case w == nil:
+		return nil, fmt.Errorf("nobody serves the workspace %s", workspace)
+	case w.workspaceID() == "":
+		return nil, errors.New("nobody has reached Intercom yet")
+	case w.workspaceID() != workspace:
+		return nil, fmt.Errorf("the access token belongs to the workspace %s, not to %s", w.workspaceID(), workspace)
+	}
+	return engine.AskNow(ctx, w.client, q)
 }
 
 // rulesOf are the rules in use for a workspace; nil when nobody serves it.

@@ -4,7 +4,8 @@
 // Both sides begin with nothing remembered and see the same events in the order of their arrival, at the
 // times when they were decided, with the facts that were recorded then. Timers come due on the virtual
 // clock: before an event is decided, the timers that are due by then are. A fact that was not recorded is
-// unknown and never guessed: the rule that needs it fails, which is counted and named.
+// unknown and never guessed: the rule that needs it fails, which is counted and named. Whoever wants it can
+// have such facts fetched: what is true now is not what was true then, so that is counted and named, too.
 //
 // What rules do changes what happens next; a backtest cannot know how. The events are those that followed
 // what was done then. Nothing is stored and nothing is sent.
@@ -14,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"switchboard/internal/dryrun"
@@ -44,16 +46,37 @@ type side struct {
 	runs []run // of the step that is being made
 }
 
-// Backtest has the rulesets decide the history. progress, if not nil, is told how many events are done.
-func Backtest(ctx context.Context, h History, old, changed *rules.Ruleset, progress func(events int)) (*Report, error) {
-	t := &test{history: h, sides: [2]*side{{Service: dryrun.New(old)}, {Service: dryrun.New(changed)}}, report: newReport(old, changed), open: map[string]pending{}}
-	err := h.Events(ctx, func(ev event.Event, d *rules.Decision) error {
+// Options say what is held against what.
+type Options struct {
+	History  History
+	Old, New *rules.Ruleset
+	// Fetch, if not nil, looks up what was not recorded.
+	Fetch *Fetch
+	// Progress, if not nil, is told how far it is after every event and before every look-up. It must
+	// be quick.
+	Progress func(Progress)
+}
+
+// Progress is how far a backtest is.
+type Progress struct {
+	Events int       `json:"events"`
+	At     time.Time `json:"at,omitzero"`     // of the last of them
+	Calls  int       `json:"calls,omitempty"` // to Intercom
+}
+
+// Backtest has the rulesets decide the history.
+func Backtest(ctx context.Context, o Options) (*Report, error) {
+	t := &test{history: o.History, sides: [2]*side{{Service: dryrun.New(o.Old)}, {Service: dryrun.New(o.New)}}, report: newReport(o.Old, o.New), open: map[string]pending{}, tell: o.Progress}
+	if o.Fetch != nil {
+		t.fetch = newFetcher(o.Fetch, t.progress)
+		t.report.Fetched = &t.fetch.Fetched
+	}
+	err := o.History.Events(ctx, func(ev event.Event, d *rules.Decision) error {
 		if err := t.event(ctx, ev, d); err != nil {
 			return err
 		}
-		if t.report.Events++; progress != nil && t.report.Events%1000 == 0 {
-			progress(t.report.Events)
-		}
+		t.report.Events++
+		t.progress()
 		return ctx.Err()
 	})
 	if err != nil {
@@ -72,7 +95,20 @@ type test struct {
 	sides   [2]*side // the old rules and the changed ones
 	report  *Report
 	// open are runs of timers of which the other side has had none yet, by rule and cause.
-	open map[string]pending
+	open  map[string]pending
+	fetch *fetcher // nil: nothing is looked up
+	tell  func(Progress)
+}
+
+func (t *test) progress() {
+	if t.tell == nil {
+		return
+	}
+	p := Progress{Events: t.report.Events, At: t.report.Through}
+	if t.fetch != nil {
+		p.Calls = t.fetch.Calls
+	}
+	t.tell(p)
 }
 
 // pending is a run that one side had.
@@ -81,12 +117,10 @@ type pending struct {
 	run  run
 }
 
-// decide decides one event and notes what ran. cause names what both sides may do something about.
-func (s *side) decide(ctx context.Context, in rules.Input, cause string) (*rules.Decision, error) {
-	d, err := s.Decide(ctx, in)
-	if err != nil {
-		return nil, err
-	}
+// keep remembers the decision that was made last, and notes what ran. cause names what both sides may do
+// something about.
+func (s *side) keep(d *rules.Decision, in rules.Input, cause string) {
+	s.Keep(d, in)
 	for _, o := range d.Rules {
 		if o.Verdict == rules.Ran {
 			s.runs = append(s.runs, run{
@@ -94,7 +128,6 @@ func (s *side) decide(ctx context.Context, in rules.Input, cause string) (*rules
 			})
 		}
 	}
-	return d, nil
 }
 
 // waits tells whether the timer still waits that a run of the other side came of.
@@ -115,11 +148,9 @@ func (t *test) event(ctx context.Context, ev event.Event, d *rules.Decision) err
 	for _, s := range t.sides {
 		in := d.Input(ev)
 		in.Replay = nil
-		got, err := s.decide(ctx, in, ev.ID)
-		if err != nil {
+		if err := t.decide(ctx, s, in, ev.ID); err != nil {
 			return fmt.Errorf("event %d: %w", ev.Seq, err)
 		}
-		t.unknown(s, got)
 		s.Forget(d.At)
 	}
 	t.compare()
@@ -160,12 +191,57 @@ func (t *test) fire(ctx context.Context, s *side, due dryrun.Timer) error {
 	if s == t.sides[1] && len(then.Lookups) > 0 && !then.At.IsZero() && then.At.Sub(now).Abs() > onTime {
 		t.report.rule(due.Rule).OtherTimes++
 	}
-	got, err := s.decide(ctx, rules.Input{Event: ev, Now: now, Lookup: then.Recorded()}, causeOf(due.Trigger))
-	if err != nil {
+	if err := t.decide(ctx, s, rules.Input{Event: ev, Now: now, Lookup: then.Recorded()}, causeOf(due.Trigger)); err != nil {
 		return fmt.Errorf("timer of %s: %w", due.Rule, err)
 	}
-	t.unknown(s, got)
 	return nil
+}
+
+// decide has a side decide, first by what was recorded. Where a rule fails for what was not, that is fetched,
+// if it may be, and all is decided again.
+func (t *test) decide(ctx context.Context, s *side, in rules.Input, cause string) error {
+	d, err := s.Evaluate(ctx, in)
+	if err != nil {
+		return err
+	}
+	if lacking := lacking(d); t.fetch != nil && len(lacking) > 0 {
+		with := &fetching{recorded: in.Lookup, fetch: t.fetch, workspace: in.Event.Workspace}
+		in.Lookup = with
+		if d, err = s.Evaluate(ctx, in); err != nil {
+			return err
+		}
+		if with.used {
+			t.fetch.Decisions++
+			for _, o := range d.Rules {
+				if slices.Contains(lacking, o.Rule) && !lacks(o) {
+					t.report.rule(o.Rule).Fetched++
+				}
+			}
+		}
+	}
+	for _, rule := range lacking(d) {
+		t.report.unknown(rule, d, s == t.sides[0])
+	}
+	s.keep(d, in, cause)
+	return nil
+}
+
+// lacking are the rules that failed for a fact that is unknown.
+func lacking(d *rules.Decision) (list []string) {
+	if !d.Unrecorded() {
+		return nil
+	}
+	for _, o := range d.Rules {
+		if lacks(o) {
+			list = append(list, o.Rule)
+		}
+	}
+	return list
+}
+
+// lacks tells whether a rule failed for a fact that is unknown, and not for another reason.
+func lacks(o rules.Outcome) bool {
+	return o.Verdict == rules.Failed && strings.Contains(o.Reason, rules.ErrNotRecorded.Error())
 }
 
 // onTime is how far the time when a timer comes due may be from when its facts were read.
@@ -239,16 +315,4 @@ func (t *test) compare() {
 		}
 	}
 	t.sides[0].runs, t.sides[1].runs = old[:0], changed[:0]
-}
-
-// unknown counts the rules that failed for a fact that was not recorded.
-func (t *test) unknown(s *side, d *rules.Decision) {
-	if !d.Unrecorded() {
-		return
-	}
-	for _, o := range d.Rules {
-		if o.Verdict == rules.Failed && s == t.sides[1] {
-			t.report.unknown(o.Rule, d)
-		}
-	}
 }

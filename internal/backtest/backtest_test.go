@@ -91,7 +91,7 @@ const old = `
 
 // TestBacktest_the_same_rules_differ_nowhere, whatever the history, and whatever texts say the same.
 func TestBacktest_the_same_rules_differ_nowhere(t *testing.T) {
-	r, err := backtest.Backtest(t.Context(), history(t, 3000, 20), parse(t, old), parse(t, old+"\n# a comment\n"), nil)
+	r, err := backtest.Backtest(t.Context(), backtest.Options{History: history(t, 3000, 20), Old: parse(t, old), New: parse(t, old+"\n# a comment\n")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestBacktest_tells_what_differs(t *testing.T) {
 		"facts not recorded": {[]string{`contact.custom_attributes.plan == "pro"`, `company.name == "Acme"`}, "calm", func(c counts) bool { return c.unknown > 50 && c.lost > 5 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := backtest.Backtest(t.Context(), history(t, 3000, 20), parse(t, old), parse(t, strings.NewReplacer(c.change...).Replace(old)), nil)
+			r, err := backtest.Backtest(t.Context(), backtest.Options{History: history(t, 3000, 20), Old: parse(t, old), New: parse(t, strings.NewReplacer(c.change...).Replace(old))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,6 +128,11 @@ func TestBacktest_tells_what_differs(t *testing.T) {
 				got := counts{one.Gained.Total, one.Lost.Total, one.Changed.Total, one.Unknown}
 				if one.Rule != c.rule || !c.check(got) {
 					t.Errorf("%s: %+v", one.Rule, got)
+				}
+				for _, x := range one.Changed.Examples {
+					if name == "a longer wait" && x.NewAt.Sub(x.OldAt) != 10*time.Minute {
+						t.Errorf("it runs at %s and then at %s", x.OldAt, x.NewAt)
+					}
 				}
 				if d := one.Gained; d.Total > 0 && (len(d.Examples) == 0 || len(d.Examples) > 3 || d.Subjects == 0) {
 					t.Errorf("examples: %+v", d)
@@ -144,7 +149,7 @@ func TestBacktest_tells_what_differs(t *testing.T) {
 func TestBacktest_the_end_of_the_history(t *testing.T) {
 	h := history(t, 200, 1_000_000) // 23 minutes, nobody writes twice
 	alone := strings.ReplaceAll(old, "cancel_on: conversation.admin.replied, ", "")
-	r, err := backtest.Backtest(t.Context(), h, parse(t, alone), parse(t, strings.ReplaceAll(alone, "after: 10m", "after: 2h")), nil)
+	r, err := backtest.Backtest(t.Context(), backtest.Options{History: h, Old: parse(t, alone), New: parse(t, strings.ReplaceAll(alone, "after: 10m", "after: 2h"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,14 +172,14 @@ func BenchmarkBacktest(b *testing.B) {
 		heap := map[int]float64{}
 		for _, n := range []int{25_000, 100_000} {
 			began, most := time.Now(), uint64(0)
-			_, err := backtest.Backtest(b.Context(), history(b, n, 200), before, changed, func(events int) {
-				if events%5000 == 0 {
+			_, err := backtest.Backtest(b.Context(), backtest.Options{History: history(b, n, 200), Old: before, New: changed, Progress: func(p backtest.Progress) {
+				if p.Events%5000 == 0 {
 					var m runtime.MemStats
 					runtime.GC()
 					runtime.ReadMemStats(&m)
 					most = max(most, m.HeapAlloc)
 				}
-			})
+			}})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -24,7 +24,10 @@ type Report struct {
 	// Runs is how often a rule ran on each side.
 	OldRuns int `json:"old_runs"`
 	NewRuns int `json:"new_runs"`
-	// Rules are those that differ, and those to which facts were missing, in the order of their names.
+	// Fetched is what was looked up, if that was asked for.
+	Fetched *Fetched `json:"fetched,omitempty"`
+	// Rules are those that differ, those to which facts were missing and those for which some were fetched,
+	// in the order of their names.
 	Rules []*RuleReport `json:"rules"`
 
 	byRule map[string]*RuleReport
@@ -38,9 +41,14 @@ type RuleReport struct {
 	Gained  Difference `json:"gained,omitzero"`
 	Lost    Difference `json:"lost,omitzero"`
 	Changed Difference `json:"changed,omitzero"`
-	// Unknown is how often the new rule needed a fact that was not recorded, and Facts which.
-	Unknown int            `json:"unknown,omitempty"`
-	Facts   map[string]int `json:"facts,omitempty"`
+	// Unknown is how often the new rule needed a fact that is unknown, and Facts which. OldUnknown and
+	// OldFacts are the same of the old rule.
+	Unknown    int            `json:"unknown,omitempty"`
+	Facts      map[string]int `json:"facts,omitempty"`
+	OldUnknown int            `json:"old_unknown,omitempty"`
+	OldFacts   map[string]int `json:"old_facts,omitempty"`
+	// Fetched is how many decisions, of both sides, were made on what Intercom says now.
+	Fetched int `json:"fetched,omitempty"`
 	// OtherTimes is how many timers came due at another time than then, and were decided on what was
 	// read then.
 	OtherTimes int `json:"other_times,omitempty"`
@@ -53,6 +61,7 @@ type Difference struct {
 	Examples []Example `json:"examples,omitempty"`
 
 	subjects map[string]bool
+	spare    []Example // about subjects that are shown already
 }
 
 // Example is one event on which a rule differs.
@@ -106,7 +115,7 @@ func (d *Difference) add(old, changed *run) {
 	d.Total++
 	fresh := !d.subjects[one.subject]
 	d.subjects[one.subject] = true
-	if len(d.Examples) == mostExamples || !fresh && len(d.subjects) < mostExamples {
+	if len(d.Examples) == mostExamples || !fresh && len(d.spare) == mostExamples {
 		return
 	}
 	x := Example{Subject: one.subject, Topic: one.topic, Cause: one.cause}
@@ -116,7 +125,17 @@ func (d *Difference) add(old, changed *run) {
 	if changed != nil {
 		x.NewAt, x.New = changed.at, changed.actions
 	}
-	d.Examples = append(d.Examples, x)
+	if fresh {
+		d.Examples = append(d.Examples, x)
+	} else {
+		d.spare = append(d.spare, x)
+	}
+}
+
+// finish fills up the examples, should they be about too few subjects.
+func (d *Difference) finish() {
+	d.Subjects = len(d.subjects)
+	d.Examples = append(d.Examples, d.spare[:min(len(d.spare), mostExamples-len(d.Examples))]...)
 }
 
 // sameActions compares what is done, not how the file says it.
@@ -135,16 +154,20 @@ func compact(text json.RawMessage) []byte {
 }
 
 // unknown notes that a rule failed because facts are unknown.
-func (r *Report) unknown(rule string, d *rules.Decision) {
+func (r *Report) unknown(rule string, d *rules.Decision, old bool) {
 	one := r.rule(rule)
-	one.Unknown++
-	if one.Facts == nil {
-		one.Facts = map[string]int{}
+	n, facts := &one.Unknown, &one.Facts
+	if old {
+		n, facts = &one.OldUnknown, &one.OldFacts
+	}
+	*n++
+	if *facts == nil {
+		*facts = map[string]int{}
 	}
 	for question, reason := range d.Unavailable {
 		if reason == rules.ErrNotRecorded.Error() {
 			kind, _, _ := strings.Cut(question, "/")
-			one.Facts[kind]++
+			(*facts)[kind]++
 		}
 	}
 }
@@ -153,10 +176,15 @@ func (r *Report) finish() {
 	for _, name := range slices.Sorted(maps.Keys(r.byRule)) {
 		one := r.byRule[name]
 		for _, d := range []*Difference{&one.Gained, &one.Lost, &one.Changed} {
-			d.Subjects = len(d.subjects)
+			d.finish()
 		}
 		r.Rules = append(r.Rules, one)
 	}
+}
+
+// empty tells whether there is nothing to say about the rule.
+func (one *RuleReport) empty() bool {
+	return one.Gained.Total+one.Lost.Total+one.Changed.Total+one.Unknown+one.OldUnknown+one.Fetched+one.OtherTimes == 0
 }
 
 // Differs tells whether anything would have been done otherwise.

@@ -100,6 +100,8 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Operations are what may be asked for, by name.
 	Operations map[string]Operation
+	// Long are those that take their time.
+	Long map[string]LongOperation
 	// Token, if set, must be sent as a bearer token or as the password of basic
 	// authentication with everything but /healthz and /readyz.
 	Token string

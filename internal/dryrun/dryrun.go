@@ -109,26 +109,16 @@ func (s *Service) Cancels(context.Context) (list []rules.Cancel, err error) {
 	return list, nil
 }
 
-// Decide decides one event and keeps what comes of it. The input's State is the service's own.
-func (s *Service) Decide(ctx context.Context, in rules.Input) (*rules.Decision, error) {
+// Evaluate decides one event. The input's State is the service's own. Nothing is remembered until Keep.
+func (s *Service) Evaluate(ctx context.Context, in rules.Input) (*rules.Decision, error) {
 	s.about(&in)
-	d, err := s.ruleset.Evaluate(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	s.keep(d, in)
-	return d, nil
+	return s.ruleset.Evaluate(ctx, in)
 }
 
-// Explain does the same and tells how it came about.
+// Explain does the same and tells how it comes about.
 func (s *Service) Explain(ctx context.Context, in rules.Input) (*rules.Decision, []rules.Explanation, error) {
 	s.about(&in)
-	d, why, err := s.ruleset.Explain(ctx, in)
-	if err != nil {
-		return nil, nil, err
-	}
-	s.keep(d, in)
-	return d, why, nil
+	return s.ruleset.Explain(ctx, in)
 }
 
 // about prepares for an event.
@@ -141,20 +131,15 @@ func (s *Service) about(in *rules.Input) {
 	in.State = s
 }
 
-// keep remembers what a decision leaves behind.
-func (s *Service) keep(d *rules.Decision, in rules.Input) {
+// Keep remembers what the decision leaves behind that was made last.
+func (s *Service) Keep(d *rules.Decision, in rules.Input) {
 	for _, o := range d.Rules {
 		for _, q := range o.Remember {
-			s.Remember(s.workspace, q.Owner(o.Rule), q, in.Now, in.Event.Seq)
+			k := countKey{s.workspace, q.Owner(o.Rule), q.Key}
+			s.counted[k] = s.counted[k].After(q, in.Now, in.Event.Seq)
 		}
 	}
 	s.keepTimers(d, in.Now)
-}
-
-// Remember counts a run of a rule at a time, on the event with that number.
-func (s *Service) Remember(workspace, rule string, q rules.Quota, at time.Time, by int64) {
-	k := countKey{workspace, rule, q.Key}
-	s.counted[k] = s.counted[k].After(q, at, by)
 }
 
 // keepTimers does to the timers of the current subject what the decision says.

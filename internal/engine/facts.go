@@ -86,7 +86,7 @@ func (f *Facts) Look(ctx context.Context, q rules.Question) (json.RawMessage, er
 	if err := f.spent(); err != nil {
 		return nil, err
 	}
-	answer, err := existing(f.ask(reading(ctx), q))
+	answer, err := existing(ask(reading(ctx), f.client, q))
 	if err == nil && lasting(q.Kind) {
 		cache.Add(key, cached{answer, time.Now().Add(f.keep)})
 	}
@@ -104,27 +104,33 @@ func lasting(kind rules.QuestionKind) bool {
 	return false
 }
 
+// AskNow answers a question for those who can wait: whatever decisions and actions wait for goes first.
+// Nothing is kept, and it waits as long as the budget says.
+func AskNow(ctx context.Context, client *intercom.Client, q rules.Question) (json.RawMessage, error) {
+	return existing(ask(intercom.WithPriority(ctx, intercom.PriorityBackground), client, q))
+}
+
 // ask makes the call that answers a question.
-func (f *Facts) ask(ctx context.Context, q rules.Question) (json.RawMessage, error) {
+func ask(ctx context.Context, client *intercom.Client, q rules.Question) (json.RawMessage, error) {
 	switch q.Kind {
 	case rules.AskContact:
-		_, raw, err := f.client.Contact(ctx, q.ID)
+		_, raw, err := client.Contact(ctx, q.ID)
 		return raw, err
 	case rules.AskCompanies:
-		list, err := f.client.ContactCompanies(ctx, q.ID)
+		list, err := client.ContactCompanies(ctx, q.ID)
 		if err != nil {
 			return nil, err
 		}
 		return json.Marshal(list)
 	case rules.AskConversation:
-		_, raw, err := f.client.Conversation(ctx, q.ID)
+		_, raw, err := client.Conversation(ctx, q.ID)
 		return raw, err
 	case rules.AskTicket:
-		_, raw, err := f.client.Ticket(ctx, q.ID)
+		_, raw, err := client.Ticket(ctx, q.ID)
 		return raw, err
 	case rules.AskArticles:
 		list := []intercom.Article{}
-		for item, err := range f.client.SearchArticles(ctx, q.Search, q.Limit) {
+		for item, err := range client.SearchArticles(ctx, q.Search, q.Limit) {
 			if err != nil {
 				return nil, silent(err)
 			}
@@ -137,13 +143,13 @@ func (f *Facts) ask(ctx context.Context, q rules.Question) (json.RawMessage, err
 		if err != nil {
 			return nil, err
 		}
-		return found(f.client.SearchContacts(ctx, query, q.Limit))
+		return found(client.SearchContacts(ctx, query, q.Limit))
 	case rules.AskConversations:
 		query, err := parseSearch(q)
 		if err != nil {
 			return nil, err
 		}
-		return found(f.client.SearchConversations(ctx, query, q.Limit))
+		return found(client.SearchConversations(ctx, query, q.Limit))
 	}
 	return nil, &rules.UnavailableError{Err: fmt.Errorf("nobody knows how to look up %s", q)}
 }

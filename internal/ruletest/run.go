@@ -189,6 +189,9 @@ func (r *run) decide(ctx context.Context, h happening) (echoes []happening, err 
 	if err != nil {
 		return nil, err
 	}
+	if h.recorded == nil {
+		r.service.Keep(d, in)
+	}
 	r.decided = append(r.decided, decided{h, d, why})
 	r.coverage.add(why)
 	for _, o := range d.Rules {
