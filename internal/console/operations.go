@@ -59,20 +59,15 @@ func (c *Console) operate(w http.ResponseWriter, r *http.Request) error {
 		return answerJSON(w, http.StatusBadRequest, problem{"the request cannot be read: " + err.Error()})
 	}
 	// Operations on a large database take longer than a page may. Whoever asked can hang up.
-	conn := http.NewResponseController(w)
-	for _, set := range []func(time.Time) error{conn.SetReadDeadline, conn.SetWriteDeadline} {
-		if err := set(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return err
-		}
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	told := lines{w: w, cancel: cancel}
+	told := lines{w: w}
 	progress := func(any) {}
 	if strings.Contains(r.Header.Get("Accept"), linesType) {
 		progress = func(p any) { told.write(line{Progress: p}) }
 	}
-	answer, err := do(ctx, request, progress)
+	answer, err := do(r.Context(), request, progress)
 	if told.began {
 		return c.finish(r, &told, answer, err)
 	}
@@ -116,11 +111,10 @@ type line struct {
 	Status   int    `json:"status,omitempty"`
 }
 
-// lines writes lines as they come. When nobody reads them the work ends.
+// lines writes lines as they come. When nobody reads them, the server ends the context of the request.
 type lines struct {
-	w      http.ResponseWriter
-	cancel context.CancelFunc
-	began  bool
+	w     http.ResponseWriter
+	began bool
 }
 
 func (l *lines) write(one line) {
@@ -131,13 +125,8 @@ func (l *lines) write(one line) {
 	}
 	to := http.NewResponseController(l.w)
 	_ = to.SetWriteDeadline(time.Now().Add(patience)) // where that is not possible, the connection's end tells
-	err := json.NewEncoder(l.w).Encode(one)
-	if err == nil {
-		err = to.Flush()
-	}
-	if err != nil {
-		l.cancel()
-	}
+	_ = json.NewEncoder(l.w).Encode(one)
+	_ = to.Flush()
 }
 
 // finish writes the last line.
