@@ -141,10 +141,10 @@ func TestBacktest_beside_the_work(t *testing.T) {
 		begin(w.t.Context(), time.Hour)
 		began = time.Now()
 		w.stop()
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("the service took %s to stop", took)
-		}
 		ends("the service stops", "the service stops: ask again when it runs")
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the service and its backtest took %s to stop", took)
+		}
 		w.listenAnew()
 		w.start()
 	})
