@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,4 +87,62 @@ rules:
 	}
 	ran(t, exitProblems, here("backtest", "--rules", rules, "--against", changed)...)
 	ran(t, exitProblems, here("backtest", "--rules", writeFile(t, dir, "broken.yaml", "version: 1\nrules: [{}]\n"), "--against", changed)...)
+}
+
+// BenchmarkBacktest_beside measures what a backtest costs a running service: how fast events are acknowledged and decided
+// while one backtest after the other runs, and while none does. Run it with a fixed number of events, for instance
+//
+//	go test ./cmd/server -run '^$' -bench Backtest -benchtime 20000x
+func BenchmarkBacktest_beside(b *testing.B) {
+	requests := loadRequests(b, max(b.N, 240)) // the first time N is 1
+	sim := simulator.New(simulator.Options{Token: testToken, Secret: testSecret, NoEcho: true, JournalCap: 1000})
+	api := httptest.NewServer(sim.Handler())
+	defer api.Close()
+	defer func() { _ = sim.Close() }()
+	rules := writeFile(b, b.TempDir(), "rules.yaml", loadRules)
+	p := startProcess(b, api.URL, rules, newFile(b), "--log-level", "warn")
+	defer p.stop()
+	measure := func(requests [][]byte) load {
+		began := time.Now()
+		l := send(b, strings.TrimSuffix(strings.TrimPrefix(p.webhook, "http://"), "/webhooks/intercom"), requests)
+		waitUntil(b, 5*time.Minute, "all is decided", func() bool { return p.metric(b, "switchboard_events_waiting") == 0 })
+		l.decided = float64(len(requests)) / time.Since(began).Seconds()
+		return l
+	}
+	half := len(requests) / 2
+	measure(requests[:half]) // the history
+
+	var alone, beside []load
+	backtests := 0
+	for i, part := range slices.Collect(slices.Chunk(requests[half:], max(1, half/6))) {
+		if i%2 == 0 {
+			alone = append(alone, measure(part))
+			continue
+		}
+		ctx, cancel := context.WithCancel(b.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for ctx.Err() == nil {
+				var out, errs bytes.Buffer
+				code := run(ctx, []string{"backtest", "--since", "2000-01-01", "--rules", rules, "--admin", p.admin}, streams{strings.NewReader(""), &out, &errs})
+				if ctx.Err() == nil && code != exitOK {
+					b.Errorf("exit code %d: %s%s", code, &out, &errs)
+				}
+				backtests++
+			}
+		}()
+		beside = append(beside, measure(part))
+		cancel()
+		<-done
+	}
+	a, z := median(alone), median(beside)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(a.rate, "alone-events/s")
+	b.ReportMetric(z.rate/a.rate, "beside-of-alone")
+	b.ReportMetric(a.decided, "alone-decided/s")
+	b.ReportMetric(z.decided/a.decided, "beside-decided-of-alone")
+	b.ReportMetric(a.p99.Seconds()*1e3, "alone-p99-ms")
+	b.ReportMetric(z.p99.Seconds()*1e3, "beside-p99-ms")
+	b.ReportMetric(float64(backtests), "backtests")
 }

@@ -45,7 +45,8 @@ type Backtester struct {
 	Workspace func(name string) (id string, ok bool)
 	// Ask asks Intercom a question, and changes nothing there.
 	Ask func(ctx context.Context, workspace string, q rules.Question) (json.RawMessage, error)
-	// Considerate has it rest as long as it works: in a running service, whose decisions come first.
+	// Considerate has it rest as long as it works, and while events wait: in a running service, whose decisions
+	// come first.
 	Considerate bool
 }
 
@@ -56,7 +57,7 @@ func (b Backtester) Backtest(ctx context.Context, s *store.Store, r BacktestRequ
 	if err != nil {
 		return nil, err
 	}
-	var rest rest
+	rest := rest{store: s}
 	o.History = backtest.History{
 		Events: func(ctx context.Context, each func(event.Event, *rules.Decision) error) error {
 			return eachDecided(ctx, s, which, func(ev event.Event, d *rules.Decision) error {
@@ -124,13 +125,18 @@ func (b Backtester) options(r BacktestRequest) (o backtest.Options, which store.
 	return o, store.Decided{Workspace: workspace, Since: r.Since, Until: r.Until, Own: true, Limit: page}, nil
 }
 
-// rest is for work beside which others must get on: after each stretch of work it waits as long as that took.
-// What was waited for, as for Intercom, is no work, but nobody can tell: so no rest is long.
-type rest struct{ since time.Time }
+// rest is for work beside which decisions must get on. After each stretch of work it rests as long as that took, and
+// then for as long as events wait to be decided. It does not wait for ever: a service that never comes to an end of
+// its events must not keep a backtest from getting anywhere.
+type rest struct {
+	store *store.Store
+	since time.Time // when the stretch began
+}
 
 const (
 	stretch     = 20 * time.Millisecond
-	longestRest = 50 * time.Millisecond
+	longestRest = 50 * time.Millisecond // what was waited for, as for Intercom, was no work
+	giveWay     = time.Second
 )
 
 func (r *rest) step(ctx context.Context) error {
@@ -142,10 +148,21 @@ func (r *rest) step(ctx context.Context) error {
 	if worked < stretch {
 		return nil
 	}
-	select {
-	case <-time.After(min(worked, longestRest)):
-	case <-ctx.Done():
-		return ctx.Err()
+	pause := min(worked, longestRest)
+	for {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		due, waits, err := r.store.NextDue(ctx, store.LaneEvents, "")
+		if err != nil {
+			return err
+		}
+		pause = longestRest
+		if !waits || due.After(r.store.Now()) || time.Since(now) > giveWay {
+			break
+		}
 	}
 	r.since = time.Now()
 	return nil
