@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"switchboard/internal/backtest"
@@ -58,6 +60,18 @@ rules:
 		t.Errorf("%v: %s", err, out)
 	}
 
+	companies := writeFile(t, dir, "companies.yaml", strings.Replace(old, "name: note,", `name: note, if: 'company.name == "Acme"',`, 1))
+	out, errs = ran(t, exitProblems, "backtest", "--rules", companies, "--admin", p.admin)
+	if !strings.Contains(out, "cannot be told for 6 events: it needs facts that were not read then (companies 6 times)") {
+		t.Error(out, errs)
+	}
+	out, errs = ran(t, exitProblems, "backtest", "--rules", companies, "--admin", p.admin, "--fetch", "--format", "html")
+	for _, want := range []string{"<strong>Facts were fetched.</strong>", "1 call of at most 500 asked Intercom", "6 decisions were made on what is true now, not then"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s%s\nwant %q", out, errs, want)
+		}
+	}
+
 	out, _ = ran(t, exitOK, "explain", "1", "--admin", p.admin)
 	if !strings.Contains(out, "note: ran") || !strings.Contains(out, "message.text = ") {
 		t.Error(out)
@@ -86,7 +100,72 @@ rules:
 		t.Error(errs)
 	}
 	ran(t, exitProblems, here("backtest", "--rules", rules, "--against", changed)...)
+
+	// By the access token of the environment, what was not recorded is asked for.
+	t.Setenv("INTERCOM_ACCESS_TOKEN", testToken)
+	before := len(sim.Journal())
+	fetch := here("backtest", "--rules", companies, "--against", rules, "--fetch", "--base-url", api.URL)
+	if out, _ = ran(t, exitProblems, append(fetch, "--fetch-limit", "2")...); !strings.Contains(out, "1 call of at most 2 asked Intercom") {
+		t.Error(out)
+	}
+	if out, _ = ran(t, exitProblems, fetch...); !strings.Contains(out, "1 call of at most 500 asked Intercom") || strings.Contains(out, "cannot be told") {
+		t.Error(out)
+	}
+	for _, call := range sim.JournalSince(before) {
+		if call.Effect != simulator.EffectNone {
+			t.Errorf("it changed something: %+v", call)
+		}
+	}
+	t.Setenv("INTERCOM_ACCESS_TOKEN", "wrong")
+	if _, errs = ran(t, exitFailed, fetch...); !strings.Contains(errs, "401") {
+		t.Error(errs)
+	}
 	ran(t, exitProblems, here("backtest", "--rules", writeFile(t, dir, "broken.yaml", "version: 1\nrules: [{}]\n"), "--against", changed)...)
+}
+
+// TestBacktest_progress is told every two seconds, in words.
+func TestBacktest_progress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		tell := tellBacktest(&out)
+		at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+		for i := range 10 {
+			tell(backtest.Progress{Events: i, At: at.Add(time.Duration(i) * time.Hour), Calls: i / 5})
+			time.Sleep(700 * time.Millisecond)
+		}
+		const want = "3 events decided, up to 2026-03-02T12:00:00Z\n" +
+			"6 events decided, up to 2026-03-02T15:00:00Z, 1 call to Intercom\n" +
+			"9 events decided, up to 2026-03-02T18:00:00Z, 1 call to Intercom\n"
+		if out.String() != want {
+			t.Errorf("%s\nwant %s", &out, want)
+		}
+	})
+}
+
+// TestAnswers_line_by_line are read to their end, or say why there is none.
+func TestAnswers_line_by_line(t *testing.T) {
+	for name, tt := range map[string]struct{ body, answer, told, err string }{
+		"an answer":       {`{"progress":1}{"progress":2}{"answer":"done","status":200}`, "done", "12", ""},
+		"refused":         {`{"progress":1}{"error":"no such rule","status":422}`, "", "1", "no such rule"},
+		"not any more":    {`{"error":"it stops","status":503}`, "", "", "the service at http://service: it stops"},
+		"it went wrong":   {`{"error":"internal error","status":500}`, "", "", "the service at http://service could not do it: its log says why"},
+		"it breaks off":   {`{"progress":1}{"prog`, "", "1", "the service at http://service stopped answering before the end; ask again: unexpected EOF"},
+		"another version": {`{"answer":7,"status":200}`, "", "", "the service at http://service gave an answer that this program does not understand: json: cannot unmarshal number into Go value of type string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var answer, told, problem string
+			err := stateOf{Admin: "http://service"}.follow(strings.NewReader(tt.body), &answer, func(p json.RawMessage) { told += string(p) })
+			if err != nil {
+				problem = err.Error()
+			}
+			if answer != tt.answer || told != tt.told || problem != tt.err {
+				t.Errorf("answer %q, told %q, %q", answer, told, problem)
+			}
+			if _, refused := errors.AsType[*operations.Refused](err); refused != (name == "refused") {
+				t.Errorf("%T", err)
+			}
+		})
+	}
 }
 
 // BenchmarkBacktest_beside measures what a backtest costs a running service: how fast events are acknowledged and decided
