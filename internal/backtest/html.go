@@ -59,6 +59,9 @@ type page struct {
 	Rules    []pageRule
 }
 
+// NoDifference says that there is none.
+func (p page) NoDifference() string { return p.noDifference() }
+
 // Differing is how many rules differ.
 func (p page) Differing() (n int) {
 	for _, r := range p.Rules {

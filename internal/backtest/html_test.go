@@ -191,10 +191,14 @@ func luminance(t *testing.T, hex string) (sum float64) {
 // TestWriteHTML_nothing_differs, or nothing happened.
 func TestWriteHTML_nothing_differs(t *testing.T) {
 	_, text := page(t, &backtest.Report{Old: "a", New: "b", Events: 1, Since: start, Through: start})
-	for _, want := range []string{"Backtest: no difference", "1 event, decided from", "No difference:"} {
+	for _, want := range []string{"Backtest: no difference", "1 event, decided from", "no difference: nothing would have been done otherwise"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s\nwant %q", text, want)
 		}
+	}
+	unsure := &backtest.Report{Events: 1, Rules: []*backtest.RuleReport{{Rule: "vip", OldUnknown: 1}}}
+	if _, text = page(t, unsure); !strings.Contains(text, "no difference, as far as it can be told: some rules need facts that are unknown") {
+		t.Error(text)
 	}
 	if _, text = page(t, &backtest.Report{}); !strings.Contains(text, "No event was decided in that time.") {
 		t.Error(text)

@@ -25,7 +25,7 @@ func WriteText(w io.Writer, r *Report) error {
 		t.line("%s", strings.Join(r.Fetched.sentences(), "\n"))
 	}
 	if !r.Differs() {
-		t.line("no difference: nothing would have been done otherwise")
+		t.line("%s", r.noDifference())
 	}
 	for _, one := range r.Rules {
 		if one.empty() {
@@ -69,6 +69,16 @@ func (t textWriter) difference(sign, words string, d Difference) {
 	if more := d.Total - len(d.Examples); more > 0 {
 		t.line("      and %d more", more)
 	}
+}
+
+// noDifference says that there is none, as far as that is known.
+func (r *Report) noDifference() string {
+	for _, one := range r.Rules {
+		if one.Unknown+one.OldUnknown > 0 {
+			return "no difference, as far as it can be told: some rules need facts that are unknown"
+		}
+	}
+	return "no difference: nothing would have been done otherwise"
 }
 
 // sentences say what was fetched.
