@@ -149,6 +149,7 @@ func (p *loader) yamlProblem(text string, err error) {
 
 var (
 	quoteThenMore = regexp.MustCompile(`^\s*(?:- )*(?:[\w-]+:\s+)?(?:"[^"]*"|'[^']*')\s*[^\s#,\]}:]`)
+	questionMark  = regexp.MustCompile(`[\[{].*\?\s*[,}\]]`)
 	colonInside   = regexp.MustCompile(`^\s*(?:- )*[\w-]+:\s+[^"'|>\s].*:\s`)
 )
 
@@ -163,6 +164,8 @@ func yamlHint(line, message string) string {
 		return "put the value in quotes"
 	case strings.Contains(message, "unexpected end of stream"):
 		return "a quote is not closed"
+	case strings.Contains(message, "did not find expected ',' or") && questionMark.MatchString(line):
+		return "inside [ ] or { } a text that ends with ? must be in quotes"
 	case strings.Contains(message, "did not find expected ',' or"):
 		return "a [ or { is not closed"
 	case strings.Contains(message, "did not find expected key"),

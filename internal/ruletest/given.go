@@ -264,7 +264,10 @@ func (p *parser) readFact(n *yaml.Node, f rules.FactDoc, g *given) (any, bool) {
 }
 
 func (p *parser) readTexts(n *yaml.Node, f rules.FactDoc) (any, bool) {
-	names := p.Words(n, "a text or a list of texts")
+	names := []string{}
+	if n.Kind != yaml.SequenceNode || len(n.Content) > 0 { // an empty list is fine
+		names = p.Words(n, "a text or a list of texts")
+	}
 	if f.Path != "conversation.tags" {
 		return names, true
 	}

@@ -98,12 +98,11 @@ func (r *run) step(ctx context.Context, s step, i int) error {
 		on = fmt.Sprintf("%s/%d", s.on, i)
 	}
 	if len(s.given.conversation) > 0 {
-		c := w.conversation(on)
-		if c == nil {
-			w.given.conversation = merge(w.given.conversation, s.given.conversation)
-		} else {
-			merge(c, cloneObject(s.given.conversation))
+		if c := w.conversation(on); c != nil {
+			merge(c, s.given.conversation)
 			c["open"] = c["state"] != "closed"
+		} else {
+			w.coming[on] = s.given
 		}
 	}
 	if t := w.tickets[w.ticketOf[on]]; t != nil {

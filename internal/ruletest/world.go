@@ -20,8 +20,9 @@ type world struct {
 
 	contact       object
 	companies     []any
-	conversations map[string]object // by id
-	named         map[string]string // the ids of conversations by their names in the test
+	conversations map[string]object  // by id
+	coming        map[string]patches // what is said of conversations that have not begun, by their names in the test
+	named         map[string]string  // the ids of conversations by their names in the test
 	tickets       map[string]object
 	ticketOf      map[string]string // the ids of tickets by the names of conversations
 	lastID        int
@@ -33,7 +34,7 @@ const appID = "test"
 
 func newWorld(g *given) *world {
 	w := &world{
-		given: g, now: g.at, conversations: map[string]object{}, named: map[string]string{},
+		given: g, now: g.at, conversations: map[string]object{}, coming: map[string]patches{}, named: map[string]string{},
 		tickets: map[string]object{}, ticketOf: map[string]string{}, lastID: 1000,
 	}
 	p := g.clone()
@@ -57,13 +58,14 @@ func (w *world) id() string {
 	return strconv.Itoa(w.lastID)
 }
 
-// conversation returns the conversation with a name in the test; nil when it has not begun.
+// conversation returns the conversation with a name in the test; nil when it has not begun. One of which
+// something is said that only a conversation has that has begun, has.
 func (w *world) conversation(name string) object {
 	c := w.conversations[w.named[name]]
 	switch {
 	case c != nil:
 		w.settle(c)
-	case w.given.began && name == "":
+	case w.given.began || w.coming[name].began:
 		return w.begin(name, w.customer(), "")
 	}
 	return c
@@ -92,7 +94,8 @@ func (w *world) begin(name string, author object, body string) object {
 		c["state"], c["open"], c["admin_assignee_id"] = "closed", false, author["id"]
 		c["source"].(object)["delivered_as"] = "admin_initiated"
 	}
-	merge(c, w.given.patches.clone().conversation)
+	merge(c, w.given.conversation)
+	merge(c, w.coming[name].conversation)
 	c["open"] = c["state"] != "closed"
 	id = text(c["id"])
 	w.conversations[id], w.named[name] = c, id
