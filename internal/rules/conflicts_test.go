@@ -128,3 +128,32 @@ func TestFindings_silent(t *testing.T) {
 		}
 	}
 }
+
+// The events that the examples of contradictions name are such that both rules run on them.
+func TestContradictions_examples(t *testing.T) {
+	text, err := os.ReadFile("testdata/problems/contradictions.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs := mustParseAny(t, string(text))
+	studies, _ := studiesOf(rs)
+	made := 0
+	for _, c := range contradictions(studies) {
+		if strings.HasPrefix(c.topic, "ticket.") || c.with.name == "tags" { // nothing here makes tickets or messages
+			continue
+		}
+		made++
+		d, err := rs.Evaluate(t.Context(), inputWith(t, c.topic, c.from, c.witness))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range []string{c.with.name, c.of.name} {
+			if o := outcome(t, d, rule); o.Verdict != Ran {
+				t.Errorf("%s does not run on %s with %v: %s", rule, c.topic, c.witness, o.Reason)
+			}
+		}
+	}
+	if made < 4 {
+		t.Errorf("only %d events were made", made)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchboard/internal/diag"
 	"switchboard/internal/event"
@@ -194,5 +195,30 @@ func TestFacts_have_values_of_their_types(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Conditions that would take forever to decide are passed over.
+func TestFindings_end(t *testing.T) {
+	var many, nested []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf(`(contact.custom_attributes.a%d == %d or contact.custom_attributes.a%d == 7)`, i, i, (i+1)%100))
+	}
+	condition := "conversation.read"
+	for i := range 60 {
+		condition = fmt.Sprintf(`(%s ? contact.custom_attributes.b%d == 1 : conversation.open)`, condition, i)
+	}
+	nested = append(nested, condition)
+	text := "version: 1\nrules:\n"
+	for i, c := range append(nested, strings.Join(many, " and "), strings.Join(many[:60], " or "), "not ("+strings.Join(many, " and ")+")") {
+		text += fmt.Sprintf("  - {name: r%d, when: conversation.user.replied, if: '%s', stop: true, then: [{assign: {team: T%d}}]}\n", i, c, i)
+	}
+	start := time.Now()
+	rs, problems := Parse([]Source{{"rules.yaml", []byte(text)}})
+	if rs == nil || len(problems) > 0 {
+		t.Fatal(drawn(t, problems))
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

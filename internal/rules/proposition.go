@@ -27,6 +27,7 @@ const (
 	isEvery             // asked in order, up to the first that is not true
 	isOne               // asked in order, up to the first that is not false
 	isNot
+	isChoice // the second if the first is true, else the third
 )
 
 // question is one comparison, or the like.
@@ -98,11 +99,7 @@ func (c *compiler) proposition(node ast.Node) *proposition {
 			return c.proposition(n.Node).not()
 		}
 	case *ast.ConditionalNode:
-		cond := c.proposition(n.Cond)
-		return &proposition{op: isOne, subs: []*proposition{
-			{op: isEvery, subs: []*proposition{cond, c.proposition(n.Exp1)}},
-			{op: isEvery, subs: []*proposition{cond.not(), c.proposition(n.Exp2)}},
-		}}
+		return &proposition{op: isChoice, subs: []*proposition{c.proposition(n.Cond), c.proposition(n.Exp1), c.proposition(n.Exp2)}}
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "and", "&&":
@@ -401,9 +398,31 @@ func (p *proposition) under(k knowledge) outlook {
 		return series(p.subs, func(p *proposition) outlook { return p.under(k) })
 	case isOne:
 		return series(p.subs, func(p *proposition) outlook { return p.under(k).not() }).not()
+	case isChoice:
+		return choice(p.subs[0].under(k), p.subs[1], p.subs[2], k)
 	case isQuestion:
 	}
 	return p.ask.under(k)
+}
+
+// choice is the outlook of `condition ? yes : no`.
+func choice(condition outlook, yes, no *proposition, k knowledge) outlook {
+	switch condition {
+	case failing:
+		return failing
+	case always:
+		return yes.under(k)
+	case never:
+		return no.under(k)
+	case perhaps:
+	}
+	switch a, b := yes.under(k), no.under(k); {
+	case !a.possible() && !b.possible():
+		return never
+	case !a.not().possible() && !b.not().possible():
+		return always
+	}
+	return perhaps
 }
 
 // series is the outlook of propositions that must all hold.
