@@ -5,6 +5,7 @@ import (
 
 	"switchboard/internal/backtest"
 	"switchboard/internal/operations"
+	"switchboard/internal/shadow"
 )
 
 // Replay does what POST /api/v1/replay does.
@@ -20,4 +21,9 @@ func (a *App) Backtest(ctx context.Context, r operations.BacktestRequest) (*back
 // Explain does what POST /api/v1/explain does.
 func (a *App) Explain(ctx context.Context, r operations.ExplainRequest) (operations.ExplainAnswer, error) {
 	return a.explain(ctx, a.store, r)
+}
+
+// Shadow does what POST /api/v1/shadow does.
+func (a *App) Shadow(ctx context.Context, r operations.ShadowRequest) (*shadow.Report, error) {
+	return a.shadow(ctx, a.store, r)
 }

@@ -11,6 +11,7 @@ import (
 	"switchboard/internal/engine"
 	"switchboard/internal/operations"
 	"switchboard/internal/rules"
+	"switchboard/internal/shadow"
 	"switchboard/internal/store"
 )
 
@@ -21,6 +22,7 @@ func (a *App) operations() map[string]console.Operation {
 		"explain": operations.On(a.store, a.explain),
 		"replay":  operations.On(a.store, a.replay),
 		"retry":   operations.On(a.store, a.retry),
+		"shadow":  operations.On(a.store, a.shadow),
 	}
 }
 
@@ -109,6 +111,22 @@ func (a *App) rulesOf(id string) *rules.Ruleset {
 // explain explains decisions.
 func (a *App) explain(ctx context.Context, s *store.Store, r operations.ExplainRequest) (operations.ExplainAnswer, error) {
 	return operations.Explainer{Ruleset: a.rulesOf, Workspace: a.workspaceNamed}.Explain(ctx, s, r)
+}
+
+// shadow tells what rules in shadow would have done.
+func (a *App) shadow(ctx context.Context, s *store.Store, r operations.ShadowRequest) (*shadow.Report, error) {
+	if r.Workspace == "" && len(a.workspaces) > 1 {
+		return nil, &operations.Refused{Err: errors.New("name the workspace: rules of several may have one name")}
+	}
+	return operations.Shadower{Ruleset: a.rulesOf, Workspace: a.workspaceNamed, Names: a.namesOf}.Shadow(ctx, s, r)
+}
+
+// namesOf are the names of a workspace; nil when nobody serves it.
+func (a *App) namesOf(id string) shadow.Names {
+	if w := a.workspaceOf(id); w != nil {
+		return operations.Names{Directory: w.directory}
+	}
+	return nil
 }
 
 // workspaceNamed is the app id of a workspace, by its name or that id; without a name it is empty.
