@@ -197,30 +197,31 @@ func (m *measurement) decided(ev event.Event, d *rules.Decision) {
 		count.would++
 		count.subjects[watchKey{ev.Workspace, ev.Subject}] = true
 		for _, a := range o.Would {
-			if before == nil && strings.HasPrefix(ev.Subject, event.KindConversation+"/") {
+			p := m.propose(ev, o.Rule, a)
+			if p == nil || !strings.HasPrefix(ev.Subject, event.KindConversation+"/") {
+				continue
+			}
+			if before == nil {
 				seen := rules.Observe(ev, d)
 				before = &seen
 			}
-			m.propose(ev, o.Rule, a, before)
+			p.before = *before
 		}
 	}
 }
 
-// propose notes one thing that a rule would have done, unless it is known of that conversation.
-func (m *measurement) propose(ev event.Event, rule string, a rules.Planned, before *rules.Observation) {
+// propose notes one thing that a rule would have done; nil if it is known of that conversation.
+func (m *measurement) propose(ev event.Event, rule string, a rules.Planned) *proposal {
 	p := &proposal{
 		rule: rule, kind: a.Kind, summary: a.Summary, workspace: ev.Workspace, subject: ev.Subject, about: ev.Subject, seq: ev.Seq, at: ev.CreatedAt, part: ev.Part,
 	}
 	p.want, p.compared = actions.IntentOf(a.Kind, a.Params)
-	if before != nil {
-		p.before = *before
-	}
 	key := proposalKey{watchKey{ev.Workspace, ev.Subject}, rule, a.Summary, ""}
 	if p.compared {
 		key.params = string(a.Params)
 	}
 	if m.known[key] {
-		return
+		return nil
 	}
 	m.known[key] = true
 	m.proposals = append(m.proposals, p)
@@ -234,6 +235,7 @@ func (m *measurement) propose(ev event.Event, rule string, a rules.Planned, befo
 		watch := watchKey{p.workspace, p.about}
 		m.watched[watch] = append(m.watched[watch], p)
 	}
+	return p
 }
 
 // observe takes from an event what people did.

@@ -54,7 +54,6 @@ type conversation struct {
 	team, admin                      string
 	tags                             []string
 	minutes                          int // after the start
-	more                             string
 }
 
 // add has something happen, and rules in shadow decide about it.

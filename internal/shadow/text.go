@@ -78,8 +78,7 @@ func (r *RuleReport) Notes() (list []string) {
 
 // of is what the action is counted by.
 func (a *ActionReport) of() string {
-	switch a.Kind {
-	case "assign":
+	if a.Kind == "assign" {
 		return "conversation"
 	}
 	return "subject"
