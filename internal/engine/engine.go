@@ -63,6 +63,7 @@ type Engine struct {
 	log     *slog.Logger
 	metrics *metrics
 	pauses  pauses
+	counts  counts
 	planner planner
 	loop    *store.Worker
 }
@@ -260,7 +261,8 @@ func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, 
 	e.metrics.evaluated.Observe(e.o.Store.Now().Sub(ev.ReceivedAt).Seconds())
 	level, planned := slog.LevelDebug, 0
 	for _, o := range d.Rules {
-		e.metrics.outcomes.WithLabelValues(o.Rule, string(o.Verdict)).Inc()
+		e.metrics.outcomes.WithLabelValues(o.Rule, o.Result()).Inc()
+		e.counts.add(o.Rule, o.Result())
 		switch o.Verdict {
 		case rules.Failed:
 			e.log.WarnContext(ctx, "rule failed", "event", ev.Seq, "topic", ev.Topic, "subject", ev.Subject,
@@ -274,6 +276,9 @@ func (e *Engine) report(ctx context.Context, ev event.Event, d *rules.Decision, 
 				e.log.ErrorContext(ctx, "circuit breaker: too many actions on one subject in an hour, what rules would do on it is not done",
 					"event", ev.Seq, "subject", ev.Subject, "rule", o.Rule, "until", o.Until, "reason", o.Reason)
 			case len(o.Would) > 0:
+				for _, a := range o.Would {
+					e.metrics.shadowed.WithLabelValues(o.Rule, a.Kind).Inc()
+				}
 				e.log.InfoContext(ctx, "shadow rule would have run", "event", ev.Seq, "topic", ev.Topic,
 					"subject", ev.Subject, "rule", o.Rule, "would", summaries(o.Would))
 			}
@@ -335,8 +340,8 @@ func (e *Engine) SetRules(rs *rules.Ruleset) {
 	e.pauses.reset()
 	e.planner.replan()
 	for _, r := range rs.Rules() {
-		for _, v := range rules.Verdicts() {
-			e.metrics.outcomes.WithLabelValues(r.Name, string(v))
+		for _, result := range rules.Results() {
+			e.metrics.outcomes.WithLabelValues(r.Name, result)
 		}
 	}
 }

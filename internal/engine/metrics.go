@@ -8,6 +8,7 @@ import (
 
 type metrics struct {
 	outcomes  *prometheus.CounterVec
+	shadowed  *prometheus.CounterVec
 	evaluated prometheus.Histogram
 	broken    prometheus.Counter
 	postponed prometheus.Counter
@@ -22,6 +23,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "switchboard_rule_outcomes_total",
 			Help: "What became of rules that listen to an event's topic, by rule and outcome.",
 		}, []string{"rule", "outcome"}),
+		shadowed: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchboard_shadow_actions_total",
+			Help: "Actions that rules in shadow would have done, by rule and kind.",
+		}, []string{"rule", "kind"}),
 		evaluated: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "switchboard_event_to_decision_seconds",
 			Help:    "Time from receiving an event to its stored decision.",

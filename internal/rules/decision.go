@@ -51,7 +51,7 @@ const (
 	OwnNo  = "no"
 )
 
-// Verdict is what became of a rule. It is a label of metrics: see Verdicts for all values.
+// Verdict is what became of a rule: see Verdicts for all values.
 type Verdict string
 
 // The verdicts.
@@ -69,6 +69,26 @@ const (
 
 // Verdicts are all verdicts.
 func Verdicts() []Verdict { return []Verdict{Ran, DidNotMatch, HeldBack, Failed} }
+
+// WouldHaveRun is the result of a rule in shadow that is held back by nothing else.
+const WouldHaveRun = "would_have_run"
+
+// Results are all values of Outcome.Result.
+func Results() []string {
+	list := []string{WouldHaveRun}
+	for _, v := range Verdicts() {
+		list = append(list, string(v))
+	}
+	return list
+}
+
+// Result is the verdict, but for a rule in shadow that would have run: WouldHaveRun. It is a label of metrics.
+func (o *Outcome) Result() string {
+	if o.HeldBy == HeldByShadow && len(o.Would) > 0 {
+		return WouldHaveRun
+	}
+	return string(o.Verdict)
+}
 
 // What holds a rule back.
 const (
