@@ -72,6 +72,7 @@ type cli struct {
 	Replay    replayCmd    `cmd:"" help:"Have the rules asked again about stored events."`
 	Retry     retryCmd     `cmd:"" help:"Retry dead letters, or settle actions in doubt."`
 	Snapshot  snapshotCmd  `cmd:"" help:"Save the names of the workspace, for check --snapshot."`
+	Shadow    shadowCmd    `cmd:"" help:"Say what rules in shadow would have done, and whether people did the same."`
 	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 

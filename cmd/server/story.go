@@ -28,12 +28,12 @@ type story struct {
 	events  int
 	ran     map[string]int // rules
 	did     map[string]int // kinds of action
-	shadow  int            // times that a rule in shadow would have run
+	shadow  map[string]int // rules in shadow, and how often they would have run
 	trouble int
 }
 
 func newStory(out io.Writer) *story {
-	return &story{out: out, began: time.Now(), numbers: map[string]int{}, ran: map[string]int{}, did: map[string]int{}}
+	return &story{out: out, began: time.Now(), numbers: map[string]int{}, ran: map[string]int{}, did: map[string]int{}, shadow: map[string]int{}}
 }
 
 func (s *story) printf(format string, args ...any) {
@@ -108,7 +108,7 @@ func (s *story) tell(r slog.Record, f map[string]slog.Value) {
 		}
 		s.line(r.Time, subject, "    ✓ %s  (%s)", what, f["rule"].String())
 	case r.Message == "shadow rule would have run":
-		s.shadow++
+		s.shadow[f["rule"].String()]++
 		would, _ := f["would"].Any().([]string)
 		s.line(r.Time, subject, "  ~ %s is in shadow; it would: %s", f["rule"].String(), strings.Join(would, ", "))
 	case strings.HasPrefix(r.Message, "rules reloaded"), strings.HasPrefix(r.Message, "rules unchanged"):
@@ -214,7 +214,8 @@ func (s *story) summary(sim *simulator.Simulator, st store.Stats, lasted time.Du
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nAfter %s\n", lasted.Round(time.Second))
 	fmt.Fprintf(&b, "  events     %d webhooks taken and evaluated, %d waiting\n", s.events, st.EventsWaiting)
-	fmt.Fprintf(&b, "  rules ran  %s; in shadow %d\n", counts(s.ran), s.shadow)
+	fmt.Fprintf(&b, "  rules ran  %s\n", counts(s.ran))
+	fmt.Fprintf(&b, "  in shadow  %s would have run\n", counts(s.shadow))
 	fmt.Fprintf(&b, "  actions    %s; %d not sent yet\n", counts(s.did), st.ActionsWaiting)
 	fmt.Fprintf(&b, "  problems   %d dead letters, %d parked, %d warnings\n", st.Dead, st.Parked, s.trouble)
 	limit := 0
