@@ -29,7 +29,9 @@ import (
 	"switchboard/internal/diag"
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
+	"switchboard/internal/operations"
 	"switchboard/internal/rules"
+	"switchboard/internal/shadow"
 	"switchboard/internal/store"
 	"switchboard/internal/webhook"
 )
@@ -195,6 +197,9 @@ func (a *App) buildServers(context.Context) error {
 		Backfill:   a.backfill(),
 		Operations: a.operations(),
 		Long:       a.longOperations(),
+		Shadow: func(ctx context.Context, workspace, rule string, since time.Time) (*shadow.Report, error) {
+			return a.shadow(ctx, a.store, operations.ShadowRequest{Workspace: workspace, Rule: rule, Since: since})
+		},
 	})
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (w *workspace) status(ctx context.Context) (st console.Workspace, err error
 	st = console.Workspace{
 		Name: w.o.Name, ID: w.workspaceID(), Budget: w.budget.State(), Trouble: w.trouble(),
 		Ruleset: w.rules.Current().Hash(), LoadedAt: *w.rules.loadedAt.Load(), Rules: w.rules.Current().Rules(),
-		Plan: console.TimerPlan(w.engine.TimerPlan()),
+		Plan: console.TimerPlan(w.engine.TimerPlan()), Counts: w.engine.Counts(),
 	}
 	if p := w.rules.rejected.Load(); p != nil {
 		st.Rejected = *p

@@ -25,6 +25,7 @@ import (
 	"switchboard/internal/diag"
 	"switchboard/internal/intercom"
 	"switchboard/internal/rules"
+	"switchboard/internal/shadow"
 	"switchboard/internal/store"
 )
 
@@ -55,6 +56,8 @@ type Workspace struct {
 	Ruleset  string // hash
 	LoadedAt time.Time
 	Rules    []rules.Info
+	// Counts are how often each rule had each result (rules.Results) since the start.
+	Counts map[string]map[string]int
 	// Paused are the rules that are paused by their limit, and until when.
 	Paused map[string]time.Time
 	// Rejected are the problems of a rules file that was not taken over at a reload; empty
@@ -102,6 +105,9 @@ type Options struct {
 	Operations map[string]Operation
 	// Long are those that take their time.
 	Long map[string]LongOperation
+	// Shadow tells what rules in shadow would have done since a time: of a workspace by its name, and of one
+	// rule if it has a name.
+	Shadow func(ctx context.Context, workspace, rule string, since time.Time) (*shadow.Report, error)
 	// Token, if set, must be sent as a bearer token or as the password of basic
 	// authentication with everything but /healthz and /readyz.
 	Token string
@@ -110,13 +116,13 @@ type Options struct {
 	Logger   *slog.Logger
 }
 
-//go:embed status.html
-var statusHTML embed.FS
+//go:embed status.html shadow.html
+var pagesHTML embed.FS
 
 // Console is the handler of the admin address.
 type Console struct {
-	o    Options
-	page *template.Template
+	o     Options
+	pages *template.Template
 }
 
 // New makes the console.
@@ -124,15 +130,15 @@ func New(o Options) (*Console, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	page, err := template.New("status.html").Funcs(template.FuncMap{
+	pages, err := template.New("status.html").Funcs(template.FuncMap{
 		"since": func(t time.Time) string { return time.Since(t).Round(time.Second).String() },
 		"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"join":  func(list []string) string { return strings.Join(list, ", ") },
-	}).ParseFS(statusHTML, "status.html")
+	}).ParseFS(pagesHTML, "*.html")
 	if err != nil {
 		return nil, err
 	}
-	return &Console{o: o, page: page}, nil
+	return &Console{o: o, pages: pages}, nil
 }
 
 // Handler returns the routes.
@@ -143,6 +149,7 @@ func (c *Console) Handler() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(c.authenticate)
 		r.Get("/", c.handle(c.status))
+		r.Get("/shadow", c.handle(c.shadow))
 		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.o.Gatherer, promhttp.HandlerOpts{
 			ErrorLog: slog.NewLogLogger(c.o.Logger.Handler(), slog.LevelError), EnableOpenMetrics: true,
 		}))
@@ -195,8 +202,13 @@ func (c *Console) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return c.show(w, "status.html", st)
+}
+
+// show answers with a page.
+func (c *Console) show(w http.ResponseWriter, name string, data any) error {
 	var page bytes.Buffer
-	if err := c.page.Execute(&page, st); err != nil {
+	if err := c.pages.ExecuteTemplate(&page, name, data); err != nil {
 		return err
 	}
 	h := w.Header()
@@ -204,7 +216,7 @@ func (c *Console) status(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	_, err = page.WriteTo(w)
+	_, err := page.WriteTo(w)
 	return err
 }
 

@@ -48,6 +48,7 @@ func TestStatusPage(t *testing.T) {
 			Rules: []rules.Info{
 				{Name: "vips-first", File: "rules.yaml", Line: 9, State: "live", When: []string{"conversation.user.created"}},
 				{Name: "others", File: "rules.yaml", Line: 15, State: "live"},
+				{Name: "tried & new", File: "rules.yaml", Line: 21, State: "shadow"},
 			},
 			Paused:   map[string]time.Time{"vips-first": time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)},
 			Trouble:  "401 token_revoked",
@@ -57,6 +58,7 @@ func TestStatusPage(t *testing.T) {
 				After: "15m of support", CancelOn: []string{"conversation.admin.replied"},
 			}},
 			Waiting: map[string]int{"others": 12},
+			Counts:  map[string]map[string]int{"vips-first": {"ran": 31, "failed": 2, "did_not_match": 900}, "tried & new": {"would_have_run": 214}},
 			Plan:    console.TimerPlan{At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Lines: []string{"12 timers of sla move from 20m to 30m"}},
 			Budget:  intercom.BudgetState{Limit: 167, Remaining: 12},
 		}},
@@ -69,6 +71,7 @@ func TestStatusPage(t *testing.T) {
 		"v1.2.3", "abc123", "vips-first", "rules.yaml:9", "conversation.user.created", "token_revoked",
 		"rules.yaml:3:5", "unknown key", "#41", "of 167",
 		"2026-03-02 09:15:00 UTC", "15m of support", "conversation/77", "conversation.admin.replied", "(12 waiting)",
+		`<td>ran 31 <strong class="bad">failed 2</strong></td>`, `<td>would have run 214 </td>`, `<a href="/shadow?rule=tried%20%26%20new&amp;workspace=">what people did</a>`,
 		"The change of rules of 2026-03-02 09:00:00 UTC: 12 timers of sla move from 20m to 30m.", "live <strong class=\"bad\">paused by its limit until 2026-03-02 10:00:00 UTC",
 	} {
 		if !strings.Contains(page, want) {
