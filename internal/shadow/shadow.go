@@ -289,12 +289,16 @@ func (p *proposal) see(ev event.Event, seen *rules.Observation, own bool) {
 	}
 }
 
-// assigned notes to whom a person gave the conversation. A part that gives it to a team and a teammate names
-// the teammate.
+// assigned notes to whom a person gave the conversation. A part names a team or a teammate; the other is who
+// has it besides.
 func (p *proposal) assigned(ev event.Event, seen *rules.Observation) {
 	d := deed{at: ev.CreatedAt, team: seen.Given.Team, admin: seen.Given.Admin}
-	if d.team == "" && d.admin != "" && seen.Assignees {
+	switch {
+	case !seen.Assignees:
+	case d.admin != "":
 		d.team = seen.Team
+	case d.team != "":
+		d.admin = seen.Admin
 	}
 	i := len(p.given) // notifications come in any order
 	for i > 0 && p.given[i-1].at.After(d.at) {
