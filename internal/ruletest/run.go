@@ -71,7 +71,9 @@ func (r *run) steps(ctx context.Context) error {
 	end := r.world.now.Add(horizon)
 	switch {
 	case !r.test.end.IsZero():
-		end = r.test.end
+		if end = r.test.end; end.Before(r.world.now) {
+			return fmt.Errorf("until is %s, before the last event (%s)", r.clock(end), r.clock(r.world.now))
+		}
 	case r.test.length > 0:
 		end = r.world.now.Add(r.test.length)
 	}
