@@ -23,6 +23,7 @@ import (
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
 	"switchboard/internal/rules"
+	"switchboard/internal/ruletest"
 )
 
 const readme = "../../README.md"
@@ -117,6 +118,26 @@ func descriptions(registry *prometheus.Registry) []description {
 	return list
 }
 
+// documentedTests runs tests that a document shows, by the rules of rules.example.yaml.
+func documentedTests(t *testing.T, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"rules.yaml": readFile(t, "../../rules.example.yaml"), "rules.test.yaml": text} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, problems := ruletest.Load(filepath.Join(dir, "rules.test.yaml"))
+	complain(t, problems)
+	if file == nil {
+		return
+	}
+	report, err := ruletest.Run(t.Context(), []*ruletest.File{file}, nil, nil)
+	if err != nil || report.Failed() > 0 {
+		t.Errorf("%v: %+v", err, report)
+	}
+}
+
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
 
 // TestDocumentedRules checks every complete rules file in the documents, and the examples.
@@ -129,6 +150,10 @@ func TestDocumentedRules(t *testing.T) {
 	for _, name := range append(pages, readme) {
 		for _, m := range yamlBlock.FindAllStringSubmatch(readFile(t, name), -1) {
 			if !strings.HasPrefix(m[1], "version: 1\n") || strings.Contains(m[1], "\nworkspaces:") {
+				continue
+			}
+			if strings.Contains(m[1], "\ntests:") {
+				documentedTests(t, m[1])
 				continue
 			}
 			_, problems := rules.Parse([]rules.Source{{Name: filepath.Base(name), Text: []byte(m[1])}})

@@ -123,10 +123,14 @@ func (s *side) keep(d *rules.Decision, in rules.Input, cause string) {
 	s.Keep(d, in)
 	for _, o := range d.Rules {
 		if o.Verdict == rules.Ran {
-			s.runs = append(s.runs, run{
-				rule: o.Rule, cause: cause, workspace: in.Event.Workspace, subject: in.Event.Subject, topic: in.Event.Topic, at: in.Now, actions: o.Actions,
-			})
+			s.runs = append(s.runs, runOf(o, in, cause))
 		}
+	}
+}
+
+func runOf(o rules.Outcome, in rules.Input, cause string) run {
+	return run{
+		rule: o.Rule, cause: cause, workspace: in.Event.Workspace, subject: in.Event.Subject, topic: in.Event.Topic, at: in.Now, actions: o.Actions,
 	}
 }
 
@@ -223,6 +227,15 @@ func (t *test) decide(ctx context.Context, s *side, in rules.Input, cause string
 		t.report.unknown(rule, d, s == t.sides[0])
 	}
 	s.keep(d, in, cause)
+	if s == t.sides[1] {
+		for _, o := range d.Rules {
+			if o.HeldBy == rules.HeldByShadow && o.Would != nil {
+				r := runOf(o, in, cause)
+				r.actions = o.Would
+				t.report.rule(o.Rule).Shadow.add(nil, &r)
+			}
+		}
+	}
 	return nil
 }
 

@@ -158,6 +158,38 @@ func TestBacktest_the_end_of_the_history(t *testing.T) {
 	}
 }
 
+// What a rule in shadow would do is shown, and is no difference: it does nothing.
+func TestBacktest_shadow(t *testing.T) {
+	const rule = "  - { name: refunds, when: conversation.user.replied, if: 'message.text contains \"refund\"', then: [tag: Refund] }\n"
+	h := history(t, 400, 50)
+	in := func(text string) *rules.Ruleset { return parse(t, text) }
+	shadow := strings.Replace(rule, "name:", "state: shadow, name:", 1)
+	live, err := backtest.Backtest(t.Context(), backtest.Options{History: h, Old: in(strings.Replace(rule, "name:", "state: off, name:", 1)), New: in(rule)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := backtest.Backtest(t.Context(), backtest.Options{History: h, Old: in(strings.Replace(rule, "name:", "state: off, name:", 1)), New: in(shadow)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := live.Rules[0].Gained
+	if r.Differs() || len(r.Rules) != 1 || r.Rules[0].Shadow.Total != want.Total || r.Rules[0].Shadow.Subjects != want.Subjects || want.Total < 10 {
+		t.Errorf("%+v, want %d in shadow", r.Rules, want.Total)
+	}
+	var text, page strings.Builder
+	if err := backtest.WriteText(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := backtest.WriteHTML(&page, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{text.String(), page.String()} {
+		if !strings.Contains(out, "would run if it were not in shadow") || !strings.Contains(out, "no difference") && !strings.Contains(out, "No difference") {
+			t.Error(out)
+		}
+	}
+}
+
 // BenchmarkBacktest has 100 rules decide a long history twice. Its memory must not grow with the history.
 //
 //	go test ./internal/backtest -run '^$' -bench Backtest -benchtime 1x

@@ -104,6 +104,7 @@ func WriteHTML(w io.Writer, r *Report) error {
 			{"+", "gain", "would run in addition", one.Gained},
 			{"−", "loss", "would not run any more", one.Lost},
 			{"~", "other", "would do something else, or at another time", one.Changed},
+			{"○", "other", "would run if it were not in shadow", one.Shadow},
 		} {
 			if k.Total > 0 {
 				rule.Kinds = append(rule.Kinds, k)

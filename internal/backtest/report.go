@@ -41,6 +41,9 @@ type RuleReport struct {
 	Gained  Difference `json:"gained,omitzero"`
 	Lost    Difference `json:"lost,omitzero"`
 	Changed Difference `json:"changed,omitzero"`
+	// Shadow are events on which the new rules have it in shadow, where it would have run: nothing is done
+	// there, so this is no difference.
+	Shadow Difference `json:"shadow,omitzero"`
 	// Unknown is how often the new rule needed a fact that is unknown, and Facts which. OldUnknown and
 	// OldFacts are the same of the old rule.
 	Unknown    int            `json:"unknown,omitempty"`
@@ -175,7 +178,7 @@ func (r *Report) unknown(rule string, d *rules.Decision, old bool) {
 func (r *Report) finish() {
 	for _, name := range slices.Sorted(maps.Keys(r.byRule)) {
 		one := r.byRule[name]
-		for _, d := range []*Difference{&one.Gained, &one.Lost, &one.Changed} {
+		for _, d := range []*Difference{&one.Gained, &one.Lost, &one.Changed, &one.Shadow} {
 			d.finish()
 		}
 		r.Rules = append(r.Rules, one)
@@ -184,7 +187,7 @@ func (r *Report) finish() {
 
 // empty tells whether there is nothing to say about the rule.
 func (one *RuleReport) empty() bool {
-	return one.Gained.Total+one.Lost.Total+one.Changed.Total+one.Unknown+one.OldUnknown+one.Fetched+one.OtherTimes == 0
+	return one.Gained.Total+one.Lost.Total+one.Changed.Total+one.Shadow.Total+one.Unknown+one.OldUnknown+one.Fetched+one.OtherTimes == 0
 }
 
 // Differs tells whether anything would have been done otherwise.

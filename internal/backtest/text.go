@@ -36,6 +36,7 @@ func WriteText(w io.Writer, r *Report) error {
 		t.difference("+", "would run in addition", one.Gained)
 		t.difference("-", "would not run any more", one.Lost)
 		t.difference("~", "would do something else", one.Changed)
+		t.difference("o", "would run if it were not in shadow", one.Shadow)
 		for _, doubt := range one.doubts() {
 			t.line("  ? %s", doubt)
 		}

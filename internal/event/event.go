@@ -146,7 +146,3 @@ func causedByPart(topic string) bool {
 func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
-
-// NamesPart tells whether events of a topic name the part that caused them, if there is one. Several
-// topics may tell of one part.
-func NamesPart(topic string) bool { return causedByPart(topic) }

@@ -105,6 +105,13 @@ const (
 	HeldByShadow   = "shadow"   // state: shadow; it would have run, or the reason says what would have held it
 )
 
+// Holders are all that can hold a rule back.
+func Holders() []string {
+	return []string{
+		HeldByOff, HeldByOwnWork, HeldByPart, HeldByOnce, HeldByCooldown, HeldByLimit, HeldByBreaker, HeldByTimer, HeldByLate, HeldByReplay, HeldByShadow,
+	}
+}
+
 // Outcome is what became of one rule.
 type Outcome struct {
 	Rule    string  `json:"rule"`

@@ -197,6 +197,9 @@ func (rs *Ruleset) matched(e *evaluation, r *rule, o *Outcome) error {
 		return nil
 	case held:
 		o.Verdict, o.HeldBy, o.Reason, o.Until = HeldBack, h.by, h.reason, h.until
+		// What one person did is told by several notifications: where the rule ran on one of them and ended
+		// the evaluation, the others are not for the rules behind it either (I2).
+		o.Stop = r.stop && h.by == HeldByPart
 		return nil
 	}
 	planned, err := rs.plan(e, r)

@@ -235,6 +235,25 @@ func TestEvaluate_I2_once_per_part(t *testing.T) {
 	}
 }
 
+// What one person did comes in several notifications: a rule that ran on one of them and stopped keeps the rules
+// behind it from all of them, also from those that only they listen to with it.
+func TestEvaluate_I2_stop_is_for_the_part(t *testing.T) {
+	rs := mustParse(t, header+ruleText("r", "when: conversation.admin.*; stop: true")+ruleText("behind", "when: conversation.admin.assigned; from: any"))
+	state := memory{}
+	for _, topic := range []string{"conversation.admin.replied", "conversation.admin.assigned"} {
+		in := input(t, conversationReplied)
+		in.Event = edited(t, "conversation_admin_open_assigned.json", func(envelope, _ object) {
+			envelope["topic"], envelope["id"] = topic, "notif_"+topic
+		})
+		in.State = state
+		d := evaluate(t, rs, in)
+		if len(d.Rules) != 1 || !d.Rules[0].Stop {
+			t.Errorf("%s: %+v", topic, d.Rules)
+		}
+		state.remember(t, d)
+	}
+}
+
 func TestEvaluate_once(t *testing.T) {
 	rs := mustParse(t, header+ruleText("per-conversation", "when: '*'; once: conversation; from: any")+ruleText("per-contact", "when: '*'; once: contact; from: any"))
 	state := memory{}

@@ -75,22 +75,7 @@ func (st *study) alwaysStops() bool {
 	r := st.rule
 	return r.stop && r.state == stateLive && r.sweep == nil && r.wait == nil && r.during == nil && r.outside == nil &&
 		r.onceFor == "" && r.cooldown.length == 0 && r.limit.runs == 0 && !st.ordersTopics() && !st.own &&
-		st.oncePerPart() && st.plansSurely()
-}
-
-// oncePerPart tells whether the rule never meets one part of a conversation twice: it runs on a part
-// once, and what comes behind it is asked when the part comes again under another topic.
-func (st *study) oncePerPart() bool {
-	n := 0
-	for _, t := range st.topics {
-		switch event.SubjectKind(t.name) {
-		case event.KindConversation, event.KindTicket, event.KindOther:
-			if event.NamesPart(t.name) {
-				n++
-			}
-		}
-	}
-	return n <= 1
+		st.plansSurely()
 }
 
 // plansSurely tells whether the rule's actions can always be planned: without any fact, on each kind of

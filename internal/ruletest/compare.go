@@ -112,7 +112,7 @@ func (r *run) differs(x expectation, rr ruleRun) *Failure {
 	case did, would:
 		diff, same = r.diff(x, rr)
 	default:
-		same = strings.Contains(rr.detail, x.detail)
+		same = rr.detail == x.detail || x.kind == failed && strings.Contains(rr.detail, x.detail)
 	}
 	if same && wrongTime == "" {
 		return nil

@@ -112,11 +112,12 @@ func (p *parser) readCustomer(n *yaml.Node) deed {
 		return says{text: text}
 	}
 	var r rates
+	before := len(p.Problems())
 	p.Fields(n, map[string]func(*yaml.Node){
 		"rates":  func(n *yaml.Node) { r.stars, _ = p.Number(n, 1, 5) },
 		"remark": func(n *yaml.Node) { r.remark, _ = p.Word(n, "what the customer writes with the rating") },
 	})
-	if r.stars == 0 {
+	if r.stars == 0 && len(p.Problems()) == before {
 		p.Missing(n, "what the customer does", "rates")
 	}
 	return r

@@ -3,6 +3,7 @@ package ruletest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -204,6 +205,9 @@ func (p *parser) readTest(n *yaml.Node) *Test {
 	if events == nil {
 		p.Missing(n, "the test", "events")
 	} else {
+		if len(events.Content) == 0 && events.Kind == yaml.SequenceNode {
+			p.Problem(events, "rules/wrong-type", "", "the list is empty: nothing happens in this test")
+		}
 		for _, item := range p.Items(events, "a list of events") {
 			if s, ok := p.readStep(item, t.given); ok {
 				t.steps = append(t.steps, s)
@@ -302,7 +306,7 @@ func (p *parser) readExpectation(n *yaml.Node, g *given) expectation {
 		"times":   func(n *yaml.Node) { x.times, _ = p.Number(n, 1, mostTimes) },
 		"then":    what(did, list),
 		"would":   what(would, list),
-		"held_by": what(held, func(n *yaml.Node) { x.detail, _ = p.Word(n, "what holds it back, such as once") }),
+		"held_by": what(held, func(n *yaml.Node) { x.detail = p.readHolder(n) }),
 		"fails":   what(failed, func(n *yaml.Node) { x.detail, _ = p.Word(n, "a part of why it fails") }),
 	})
 	switch {
@@ -313,6 +317,19 @@ func (p *parser) readExpectation(n *yaml.Node, g *given) expectation {
 		p.Missing(n, "what is expected of "+x.rule, "then")
 	}
 	return x
+}
+
+// readHolder reads what holds a rule back.
+func (p *parser) readHolder(n *yaml.Node) string {
+	by, ok := p.Word(n, "what holds it back, such as once")
+	if ok && !slices.Contains(rules.Holders(), by) {
+		hint := strings.Join(rules.Holders(), ", ")
+		if near, ok := diag.Closest(by, rules.Holders()); ok {
+			hint = `did you mean "` + near + `"?`
+		}
+		p.Problem(n, "rules/wrong-value", hint, "nothing called %q holds rules back", by)
+	}
+	return by
 }
 
 func (p *parser) closestRule(name string) string {

@@ -51,7 +51,7 @@ func JSONSchema() any {
 		"times":   object{"type": "integer", "minimum": 1, "maximum": mostTimes, "description": "How often."},
 		"then":    described(list, "What it does, in this order. Texts are written as they come out."),
 		"would":   described(list, "What a rule in shadow would do."),
-		"held_by": described(anyText, "What holds it back."),
+		"held_by": object{"enum": rules.Holders(), "description": "What holds it back."},
 		"fails":   described(anyText, "A part of why it fails."),
 	})
 	return object{

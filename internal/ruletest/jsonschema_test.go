@@ -108,6 +108,7 @@ tests:
 		{"then:", "does:"},
 		{"tag: VIP", "tga: VIP"},
 		{"expect: nothing", "expect: all"},
+		{"then: [close, { tag: VIP }]", "held_by: onec"},
 		{"    events:\n", "    evnts:\n"},
 	} {
 		text := strings.Replace(fine, change[0], change[1], 1)
