@@ -145,7 +145,5 @@ func TestBacktest_beside_the_work(t *testing.T) {
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("the service and its backtest took %s to stop", took)
 		}
-		w.listenAnew()
-		w.start()
 	})
 }
