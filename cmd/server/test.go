@@ -71,8 +71,12 @@ func (c *testCmd) Run(ctx context.Context, io streams) error {
 		return fmt.Errorf("no test has a name that matches %s", c.Only)
 	}
 	tried := 0
+	if c.Flip && report.Failed() > 0 {
+		_, _ = fmt.Fprintln(io.err, "switchboard: clauses are flipped when all tests pass")
+		c.Flip = false
+	}
 	if c.Flip {
-		if tried, err = report.Flip(ctx, files); err != nil {
+		if tried, err = report.Flip(ctx, files, match); err != nil {
 			return err
 		}
 	}
@@ -173,6 +177,9 @@ func (c *testCmd) enough(io streams, report *ruletest.Report) bool {
 		}
 	}
 	for _, cov := range report.Coverage {
+		if len(cov.Rules) == 0 { // all are off
+			continue
+		}
 		rules, ran, clauses, covered := cov.Counts()
 		demand("rules of "+cov.Rules[0].File, ran, rules, c.MinRules)
 		demand("clauses of "+cov.Rules[0].File, covered, clauses, c.MinClauses)

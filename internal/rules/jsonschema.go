@@ -58,9 +58,10 @@ func oneOrMore(item jsonObject) jsonObject {
 
 // JSONDefinitions are the parts of the schema that files of tests have in common with those of rules.
 func JSONDefinitions() map[string]any {
-	kinds := jsonObject{}
-	for _, name := range actions.Names() {
-		kinds[name] = jsonObject{"description": "See docs/actions.md#" + name + "."}
+	kinds, bare := actions.JSONSchema()
+	for name, kind := range kinds {
+		o := kind.(jsonObject)
+		o["description"] = o["description"].(string) + " See docs/actions.md#" + name + "."
 	}
 	return jsonObject{
 		"duration": jsonObject{"type": "string", "pattern": "^([0-9]{1,9}[smhdw])+$", "examples": []string{"30m", "2h", "1d12h"}},
@@ -71,7 +72,7 @@ func JSONDefinitions() map[string]any {
 		}}),
 		"condition": oneOrMore(jsonObject{"type": []string{"string", "boolean", "number"}}),
 		"action": jsonObject{"anyOf": []any{
-			jsonObject{"enum": actions.Names()},
+			jsonObject{"enum": bare},
 			jsonObject{"type": "object", "minProperties": 1, "maxProperties": 1, "properties": kinds, "additionalProperties": false},
 		}},
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
+
+	"switchboard/internal/actions"
 )
 
 func compiledSchema(t *testing.T) *jsonschema.Schema {
@@ -117,6 +119,9 @@ func TestJSONSchema_mistakes(t *testing.T) {
 		{"state: live", "cooldown: { for: 1h, each: contact }"},
 		{"state: live", "stop: maybe"},
 		{"tag: VIP", "tga: VIP"},
+		{"tag: VIP", "tag: { nmae: VIP }"},
+		{"tag: VIP", "assign: { team: X, pick: random }"},
+		{"- close", "- reply"},
 		{"- close", "- clsoe"},
 		{"conversation.user.created", "Conversation created"},
 		{"    when: conversation.user.created\n", ""},
@@ -158,5 +163,50 @@ func TestJSONSchema_keys(t *testing.T) {
 		if got := sortedNames(c.schema.(jsonObject)["properties"].(jsonObject)); !slices.Equal(got, known) {
 			t.Errorf("%s: the schema has\n%v\nthe loader\n%v", name, got, known)
 		}
+	}
+}
+
+// The keys of each action in the schema are those that its reader knows.
+func TestJSONSchema_actions(t *testing.T) {
+	kinds, _ := actions.JSONSchema()
+	if got := sortedNames(kinds); !slices.Equal(got, slices.Sorted(slices.Values(actions.Names()))) {
+		t.Errorf("the schema has the kinds %v", got)
+	}
+	looked := 0
+	var look func(path []string, schema any)
+	look = func(path []string, schema any) {
+		o, _ := schema.(jsonObject)
+		forms, _ := o["anyOf"].([]any)
+		for _, form := range forms {
+			look(path, form)
+		}
+		properties, _ := o["properties"].(jsonObject)
+		if properties == nil {
+			return
+		}
+		text := "{ qqqqqqqqqqqq: 1 }"
+		for _, key := range slices.Backward(path) {
+			text = "{ " + key + ": " + text + " }"
+		}
+		_, problems := Parse([]Source{{Name: "a.yaml", Text: []byte("version: 1\nrules: [{ name: a, when: conversation.user.created, then: [" + text + "] }]\n")}})
+		var known []string
+		for _, p := range problems {
+			if list, ok := strings.CutPrefix(p.Hint, "known keys: "); ok {
+				known = strings.Split(list, ", ")
+			}
+		}
+		if got := sortedNames(properties); !slices.Equal(got, known) {
+			t.Errorf("%v: the schema has\n%v\nthe reader\n%v", path, got, known)
+		}
+		looked++
+		for key, inner := range properties {
+			look(append(slices.Clone(path), key), inner)
+		}
+	}
+	for name, kind := range kinds {
+		look([]string{name}, kind)
+	}
+	if looked < 15 {
+		t.Errorf("only %d mappings were looked at", looked)
 	}
 }

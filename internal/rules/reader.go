@@ -122,10 +122,10 @@ func (r *Reader) Action(n *yaml.Node) (kind string, spec actions.Spec, ok bool) 
 	if !ok {
 		return "", nil, false
 	}
-	before := len(r.p.problems)
+	before, errorsBefore := len(r.p.problems), r.p.errors
 	spec = r.p.readAction(name, value)
 	if _, known := actions.Lookup(name.Value); known && spec == nil && n.Kind == yaml.ScalarNode {
-		r.p.problems = slices.Delete(r.p.problems, before, len(r.p.problems))
+		r.p.problems, r.p.errors = slices.Delete(r.p.problems, before, len(r.p.problems)), errorsBefore
 		return name.Value, nil, true
 	}
 	return name.Value, spec, spec != nil

@@ -3,6 +3,7 @@ package ruletest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"switchboard/internal/event"
@@ -49,11 +50,7 @@ func (w *world) carryOut(kind string, params json.RawMessage, subject string, au
 	case "set":
 		return w.set(p, o)
 	case "contact":
-		if p.Do == "update" {
-			w.patchContact(p)
-			return w.one(w.tell("contact."+w.role()+".updated", w.contact))
-		}
-		return nil, nil
+		return w.changeContact(p)
 	case "company":
 		w.company(p)
 		return nil, nil
@@ -244,7 +241,7 @@ func (w *world) set(p planned, o object) ([]event.Event, error) {
 			return nil, nil
 		}
 		put(o, []string{"ticket_attributes"}, p.Attributes)
-		return w.one(w.tell("ticket.attribute.updated", o))
+		return w.tellEach(slices.Repeat([]string{"ticket.attribute.updated"}, len(p.Attributes)), o)
 	}
 	if o != nil {
 		if p.Title != "" {
@@ -269,6 +266,35 @@ func (w *world) patchContact(p planned) {
 	}
 	put(w.contact, []string{"custom_attributes"}, p.Attributes)
 	w.contact["updated_at"] = w.now.Unix()
+}
+
+func (w *world) changeContact(p planned) ([]event.Event, error) {
+	switch p.Do {
+	case "update":
+		email := w.contact["email"]
+		w.patchContact(p)
+		topics := []string{"contact." + w.role() + ".updated"}
+		if w.contact["email"] != email {
+			topics = append(topics, "contact.email.updated")
+		}
+		return w.tellEach(topics, w.contact)
+	case "archive":
+		w.contact["archived"] = true
+		return w.one(w.tell("contact.archived", w.contact))
+	}
+	return nil, nil // a note on a contact is told to nobody, and a new contact is somebody else
+}
+
+// tellEach makes a notification of each topic about an item.
+func (w *world) tellEach(topics []string, item object) (list []event.Event, err error) {
+	for _, topic := range topics {
+		ev, err := w.tell(topic, item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, ev)
+	}
+	return list, nil
 }
 
 func (w *world) company(p planned) {
@@ -305,7 +331,7 @@ func (w *world) ticket(p planned, o, author object) ([]event.Event, error) {
 		if c := w.conversations[p.Link]; c != nil {
 			c["linked_objects"] = object{"data": []any{object{"type": "ticket", "id": t["id"]}}}
 		}
-		return w.one(w.tell("ticket.created", t))
+		return w.tellEach([]string{"ticket.created", "ticket.state.updated"}, t)
 	case "state":
 		if o == nil {
 			return nil, nil

@@ -37,13 +37,19 @@ type Failure struct {
 
 // compare holds what happened against what was expected.
 func (r *run) compare() (list []Failure) {
-	for _, x := range r.test.expect {
-		for range x.times {
-			if f := r.expected(x); f != nil {
-				list = append(list, *f)
+	for _, timed := range []bool{true, false} { // an expectation with a time is about that run only
+		for _, x := range r.test.expect {
+			if x.at.set != timed {
+				continue
+			}
+			for range x.times {
+				if f := r.expected(x); f != nil {
+					list = append(list, *f)
+				}
 			}
 		}
 	}
+	slices.SortStableFunc(list, func(a, b Failure) int { return a.Line - b.Line })
 	for _, rr := range r.runs {
 		if rr.matched || rr.kind == held || rr.kind == would {
 			continue

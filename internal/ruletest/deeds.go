@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,12 @@ func (p *parser) readStep(n *yaml.Node, g *given) (step, bool) {
 		"payload":  is(p.readPayload),
 		"record":   is(p.readRecord),
 		"schedule": is(p.readSchedule),
-		"time":     is(func(n *yaml.Node) deed { _, _ = p.Word(n, "passes"); return passes{} }),
+		"time": is(func(n *yaml.Node) deed {
+			if n.Value != "passes" {
+				p.Problem(n, "rules/wrong-value", "write after: 1h with time: passes", "time can only be passes")
+			}
+			return passes{}
+		}),
 
 		"contact": keep("contact"), "companies": keep("companies"), "conversation": keep("conversation"), "ticket": keep("ticket"),
 		"item": func(n *yaml.Node) { item = n },
@@ -165,7 +171,12 @@ func (p *parser) readPayload(n *yaml.Node) deed {
 		p.Problem(n, "rules/wrong-value", "", "the file holds no notification: %v", err)
 		return nil
 	}
-	return arrives{ev}
+	item, err := itemOf(text)
+	if err != nil {
+		p.Problem(n, "rules/wrong-value", "", "the file holds no notification: %v", err)
+		return nil
+	}
+	return arrives{ev, lastIDIn(item)}
 }
 
 func (p *parser) readRecord(n *yaml.Node) deed {
@@ -328,6 +339,11 @@ func (d *tells) do(w *world, on string) ([]happening, error) {
 		}
 	case "admin":
 		item = w.given.teammate
+	case "event":
+		item = object{"type": "event", "id": w.id(), "event_name": "", "intercom_user_id": w.contact["id"], "email": w.contact["email"], "created_at": w.now.Unix()}
+	}
+	if strings.Contains(d.topic, ".tag.") && item != nil {
+		item = object{"type": "contact_tag", "tag": object{"type": "tag", "name": ""}, "contact": item}
 	}
 	if item == nil {
 		item = object{"type": words[0], "id": w.id()}
@@ -336,32 +352,68 @@ func (d *tells) do(w *world, on string) ([]happening, error) {
 }
 
 // arrives is a notification from a file.
-type arrives struct{ event event.Event }
+type arrives struct {
+	event  event.Event
+	lastID int64 // the largest of the ids of parts in it: what happens in the test comes after them
+}
 
 // when is when it happened, by the file.
 func (d arrives) when() time.Time { return d.event.CreatedAt }
 
 func (d arrives) do(w *world, _ string) ([]happening, error) {
-	var envelope struct {
-		Data struct {
-			Item object `json:"item"`
-		} `json:"data"`
+	if w.seen[d.event.ID] {
+		return nil, nil // Intercom delivers some twice, and the service takes one
 	}
-	if err := json.Unmarshal(d.event.Payload, &envelope); err != nil {
+	w.seen[d.event.ID] = true
+	item, err := itemOf(d.event.Payload)
+	if err != nil {
 		return nil, err
 	}
 	w.seq++
 	ev := d.event
-	ev.Seq, ev.ReceivedAt = w.seq, w.now
+	ev.Seq, ev.ReceivedAt, ev.Workspace = w.seq, w.now, w.workspace
 	if ev.CreatedAt.IsZero() || ev.CreatedAt.After(w.now) {
 		ev.CreatedAt = w.now
 	}
-	if kind, id, _ := strings.Cut(ev.Subject, "/"); kind == event.KindConversation {
-		w.conversations[id], w.named[""] = merge(cloneObject(w.conversations[id]), envelope.Data.Item), id
-	} else if kind == event.KindTicket {
-		w.tickets[id] = merge(cloneObject(w.tickets[id]), envelope.Data.Item)
+	kind, id, _ := strings.Cut(ev.Subject, "/")
+	switch kind {
+	case event.KindConversation:
+		c := w.conversations[id]
+		all := append(slices.Clone(parts(c)), parts(item)...)
+		c = merge(cloneObject(c), item)
+		c["conversation_parts"] = object{"type": "conversation_part.list", "conversation_parts": all}
+		w.conversations[id], w.named[""] = c, id
+	case event.KindTicket:
+		w.tickets[id], w.ticketOf[""] = merge(cloneObject(w.tickets[id]), item), id
+	case event.KindContact:
+		if item["type"] == "contact" {
+			w.contact = merge(w.contact, item)
+		}
 	}
 	return []happening{{Event: ev}}, nil
+}
+
+// itemOf is data.item of a notification, with its numbers exact.
+func itemOf(payload []byte) (object, error) {
+	v, err := decodeJSON(payload)
+	if err != nil {
+		return nil, err
+	}
+	envelope, _ := v.(object)
+	data, _ := envelope["data"].(object)
+	item, _ := data["item"].(object)
+	return item, nil
+}
+
+// lastIDIn is the largest number among the ids of the parts in an item.
+func lastIDIn(item object) (last int64) {
+	for _, p := range parts(item) {
+		part, _ := p.(object)
+		if n, err := strconv.ParseInt(text(part["id"]), 10, 64); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last
 }
 
 // sweep is the schedule of a rule that finds what the test is about.

@@ -124,10 +124,10 @@ func Load(name string) (*File, []diag.Problem) {
 	}
 	p.file.Ruleset = rs
 	p.Declare(rs.Counters())
-	p.common = p.readGiven(given, nil)
+	p.common = given
 	p.readTests(tests, root)
 	if all := p.Problems(); diag.HasErrors(all) {
-		return nil, all
+		return nil, slices.Compact(all) // what the file gives is read for each test
 	}
 	return p.file, nil
 }
@@ -137,7 +137,7 @@ type parser struct {
 	*rules.Reader
 	file   *File
 	dir    string
-	common *given
+	common *yaml.Node
 	names  map[string]int // of tests: the line of each
 }
 
@@ -201,7 +201,7 @@ func (p *parser) readTest(n *yaml.Node) *Test {
 	if t.Name == "" {
 		p.Missing(n, "the test", "name")
 	}
-	t.given = p.readGiven(given, p.common)
+	t.given = p.readGiven(p.common, given)
 	if events == nil {
 		p.Missing(n, "the test", "events")
 	} else {
@@ -249,13 +249,14 @@ func parseTime(text string, day time.Time, zone *time.Location) (time.Time, bool
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
 		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return at.UTC(), true
+			return at.UTC(), at.Format(layout) == text // else the clocks skip it
 		}
 	}
 	for _, layout := range []string{time.TimeOnly, "15:04"} {
 		if at, err := time.Parse(layout, text); err == nil {
 			y, m, d := day.In(zone).Date()
-			return time.Date(y, m, d, at.Hour(), at.Minute(), at.Second(), 0, zone).UTC(), true
+			then := time.Date(y, m, d, at.Hour(), at.Minute(), at.Second(), 0, zone)
+			return then.UTC(), then.Format(layout) == text
 		}
 	}
 	return time.Time{}, false

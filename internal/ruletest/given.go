@@ -2,7 +2,6 @@ package ruletest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,39 +35,40 @@ type patches struct {
 	began                         bool // the conversation has begun already
 }
 
-// defaultStart is when a test begins that does not say: a Monday morning.
-var defaultStart = time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
-
-// readGiven reads what is given, on top of what the file gives for all tests.
-func (p *parser) readGiven(n *yaml.Node, base *given) *given {
-	g := &given{at: defaultStart, zone: time.UTC, teams: map[string]string{}, admins: map[string]string{}, found: map[string][]any{}}
-	g.contact, g.conversation, g.ticket = object{}, object{}, nil
+// readGiven reads what is given: by the file for all tests, and by a test on top of that. Times count from when
+// that test begins, so what the file says is read for each.
+func (p *parser) readGiven(nodes ...*yaml.Node) *given {
+	g := &given{zone: time.UTC, teams: map[string]string{}, admins: map[string]string{}, found: map[string][]any{}}
+	g.contact, g.conversation = object{}, object{}
 	g.teammate = object{"type": "admin", "id": "1", "name": "A teammate", "email": "teammate@example.com"}
-	if base != nil {
-		*g = *base
-		g.teammate, g.teams, g.admins, g.found = maps.Clone(base.teammate), maps.Clone(base.teams), maps.Clone(base.admins), maps.Clone(base.found)
-		g.patches = base.clone()
+	var at *yaml.Node
+	var rest []map[string]*yaml.Node
+	for _, n := range nodes {
+		if n == nil || p.Empty(n) {
+			continue
+		}
+		later := map[string]*yaml.Node{}
+		keep := func(key string) func(*yaml.Node) { return func(n *yaml.Node) { later[key] = n } }
+		p.Fields(n, map[string]func(*yaml.Node){
+			"timezone": func(n *yaml.Node) { p.readZone(n, g) },
+			"at":       func(n *yaml.Node) { at = n },
+			"contact":  keep("contact"), "companies": keep("companies"), "conversation": keep("conversation"), "ticket": keep("ticket"),
+			"teammate": func(n *yaml.Node) { p.readTeammate(n, g) },
+			"teams":    func(n *yaml.Node) { p.readIDs(n, g.teams) },
+			"admins":   func(n *yaml.Node) { p.readIDs(n, g.admins) },
+			"found":    keep("found"),
+		})
+		rest = append(rest, later)
 	}
-	if n == nil || p.Empty(n) {
-		return g
-	}
-	later := map[string]*yaml.Node{}
-	keep := func(key string) func(*yaml.Node) { return func(n *yaml.Node) { later[key] = n } }
-	p.Fields(n, map[string]func(*yaml.Node){
-		"timezone": func(n *yaml.Node) { p.readZone(n, g, base) },
-		"at":       keep("at"),
-		"contact":  keep("contact"), "companies": keep("companies"), "conversation": keep("conversation"), "ticket": keep("ticket"),
-		"teammate": func(n *yaml.Node) { p.readTeammate(n, g) },
-		"teams":    func(n *yaml.Node) { p.readIDs(n, g.teams) },
-		"admins":   func(n *yaml.Node) { p.readIDs(n, g.admins) },
-		"found":    keep("found"),
-	})
-	if at := later["at"]; at != nil { // after the time zone, before times that count from it
+	g.at = time.Date(2026, 1, 5, 10, 0, 0, 0, g.zone).UTC() // a Monday morning
+	if at != nil {
 		g.at = p.readMoment(at, g, false).at
 	}
-	p.readPatches(later, g, &g.patches)
-	if found := later["found"]; found != nil {
-		p.readFound(found, g)
+	for _, later := range rest {
+		p.readPatches(later, g, &g.patches)
+		if found := later["found"]; found != nil {
+			p.readFound(found, g)
+		}
 	}
 	return g
 }
@@ -79,15 +79,13 @@ func (p patches) clone() patches {
 	return p
 }
 
-func (p *parser) readZone(n *yaml.Node, g, base *given) {
+func (p *parser) readZone(n *yaml.Node, g *given) {
 	zone, err := time.LoadLocation(n.Value)
 	if n.Value == "" || n.Value == "Local" || err != nil {
 		p.Problem(n, "rules/wrong-value", "such as Europe/Dublin", "there is no time zone %q", n.Value)
 		return
 	}
-	if g.zone = zone; base == nil || base.at.Equal(defaultStart) {
-		g.at = time.Date(2026, 1, 5, 10, 0, 0, 0, zone).UTC() // ten o'clock there
-	}
+	g.zone = zone
 }
 
 func (p *parser) readTeammate(n *yaml.Node, g *given) {

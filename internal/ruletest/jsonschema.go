@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchboard/internal/actions"
 	"switchboard/internal/event"
 	"switchboard/internal/rules"
 )
@@ -43,7 +44,8 @@ func JSONSchema() any {
 		"schedule": described(anyText, "The rule whose schedule comes and finds what the test is about."),
 		"time":     object{"const": "passes", "description": "Nothing but the time."},
 	}, said()))
-	list := object{"type": "array", "items": object{"$ref": "#/definitions/action"}}
+	list := object{"type": "array", "items": object{"$ref": "#/definitions/expected_action"}}
+	definitions["expected_action"] = object{"anyOf": []any{object{"enum": actions.Names()}, object{"$ref": "#/definitions/action"}}}
 	definitions["expected"] = strict([]string{"rule"}, object{
 		"rule":    described(anyText, "The name of the rule."),
 		"at":      ref("moment", "When."),

@@ -2,9 +2,11 @@ package ruletest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"maps"
 	"regexp"
 	"slices"
@@ -42,7 +44,8 @@ func Mask(ctx context.Context, rs *rules.Ruleset, r *rules.Record) (masked *rule
 			return nil, nil, err
 		}
 	}
-	return m.record(), kept, nil
+	masked, err = m.asked(ctx)
+	return masked, kept, err
 }
 
 // masker masks one record.
@@ -98,60 +101,83 @@ var ownNames = map[string]bool{"tag": true, "team": true, "ticket_type": true, "
 // telling tells whether a text under a key in an object of a kind tells of people.
 func telling(key, kind, text string) bool {
 	switch {
-	case text == "":
+	case !hasWord(text):
 		return false
 	case kind == inAttributes: // whatever they are called
-		return hasWord(text)
-	}
-	if told[key] || strings.HasSuffix(key, "_at") || strings.HasPrefix(key, "id of ") {
+		return true
+	case strings.Contains(text, "@"):
+		return true
+	case key == "id" || strings.HasSuffix(key, "_id"):
+		return strings.ContainsAny(text, " \t\n")
+	case strings.HasSuffix(key, "_at"):
+		return !stamp.MatchString(text)
+	case told[key], key == "name" && ownNames[kind]:
 		return false
 	}
-	if key == "name" && ownNames[kind] {
-		return false
+	return true
+}
+
+// stamp is a time as Intercom writes it.
+var stamp = regexp.MustCompile(`^[0-9TZ:.+\- ]+$`)
+
+// tellingNumber tells whether a number under a key in an object of a kind tells of people.
+func tellingNumber(key, kind string) bool {
+	if kind == inAttributes {
+		return true
 	}
-	return hasWord(text)
+	for _, suffix := range []string{"id", "_at", "_since", "_until", "_count", "_attempts", "version", "rating", "seq", "pages", "page", "runs"} {
+		if strings.HasSuffix(key, suffix) {
+			return false
+		}
+	}
+	return !strings.HasPrefix(key, "count_") && !strings.Contains(key, "time_to_") && !strings.HasPrefix(key, "total_") && key != "filesize"
 }
 
 func hasWord(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
-// inAttributes is the kind of the objects that hold custom attributes.
+// inAttributes is the kind of the objects that hold custom attributes, and of those inside.
 const inAttributes = "custom_attributes"
 
-// kindOf is the kind of an object that stands under a key.
-func kindOf(o object, key string) string {
-	if isAttributes(key) {
+// kindOf is the kind of an object that stands under a key in an object of another kind.
+func kindOf(o object, key, outer string) string {
+	if isAttributes(key) || outer == inAttributes {
 		return inAttributes
 	}
 	kind, _ := o["type"].(string)
 	return kind
 }
 
-// collect finds the texts that tell of people, and the numbers among custom attributes.
+// collect finds the texts and the numbers that tell of people.
 func (m *masker) collect(v any, key, kind string) {
 	switch v := v.(type) {
 	case string:
-		if telling(key, kind, v) && !slices.Contains(m.found, v) {
-			m.found = append(m.found, v)
+		if telling(key, kind, v) {
+			m.find(v)
+		}
+	case json.Number:
+		if tellingNumber(key, kind) {
+			m.numbers[key] = false
 		}
 	case []any:
 		for _, item := range v {
 			m.collect(item, key, kind)
 		}
 	case object:
-		own := kindOf(v, key)
+		inner := kindOf(v, key, kind)
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if isAttributes(name) {
-				attributes, _ := v[name].(object)
-				for attribute, value := range attributes {
-					if _, isNumber := value.(json.Number); isNumber {
-						m.numbers[attribute] = false
-					}
-				}
+			if strings.Contains(name, "@") {
+				m.find(name)
 			}
-			m.collect(v[name], name, own)
+			m.collect(v[name], name, inner)
 		}
+	}
+}
+
+func (m *masker) find(text string) {
+	if !slices.Contains(m.found, text) {
+		m.found = append(m.found, text)
 	}
 }
 
@@ -161,9 +187,27 @@ func isAttributes(key string) bool {
 
 var (
 	emailText = regexp.MustCompile(`^[^@\s<>]+@([^@\s<>]+)$`)
-	htmlTag   = regexp.MustCompile(`<[^<>]*>`)
-	entity    = regexp.MustCompile(`&#?\w+;`)
+	htmlTag   = regexp.MustCompile(`^<(/?)([a-zA-Z][a-zA-Z0-9]*)([\s/][^<>]*)?>$`)
+	entity    = regexp.MustCompile(`^&#?\w+;$`)
 )
+
+// htmlTags are the tags of texts in Intercom, which say nothing without their attributes.
+var htmlTags = map[string]bool{
+	"a": true, "b": true, "br": true, "blockquote": true, "code": true, "div": true, "em": true, "h1": true, "h2": true, "h3": true, "h4": true,
+	"hr": true, "i": true, "img": true, "li": true, "ol": true, "p": true, "pre": true, "s": true, "span": true, "strong": true, "table": true,
+	"tbody": true, "td": true, "th": true, "thead": true, "tr": true, "u": true, "ul": true, "iframe": true,
+}
+
+// markup is what is left of a tag or an entity of HTML; ok is false for what is none.
+func markup(token string) (left string, ok bool) {
+	if tag := htmlTag.FindStringSubmatch(token); tag != nil && htmlTags[strings.ToLower(tag[2])] {
+		return "<" + tag[1] + tag[2] + ">", true
+	}
+	if entity.MatchString(token) && html.UnescapeString(token) != token {
+		return token, true
+	}
+	return "", false
+}
 
 // mask is what a text is masked by: an address by an address, words by words of the same length.
 func (m *masker) mask(text string) string {
@@ -174,12 +218,17 @@ func (m *masker) mask(text string) string {
 	return blank(text, nil)
 }
 
-// blank replaces letters by x and digits by 0, outside tags and entities, except in the words that are kept.
+// blank replaces letters by x and digits by 0, and takes the attributes off tags, except in the words that are
+// kept.
 func blank(text string, keep map[int]bool) string {
 	var b strings.Builder
 	for i, token := range tokens(text) {
-		if keep[i] || htmlTag.MatchString(token) || entity.MatchString(token) {
+		if keep[i] {
 			b.WriteString(token)
+			continue
+		}
+		if left, ok := markup(token); ok {
+			b.WriteString(left)
 			continue
 		}
 		for _, r := range token {
@@ -256,6 +305,19 @@ func (m *masker) least(ctx context.Context, want, text string) (string, error) {
 		keep[i] = true
 	}
 	m.values[text] = text
+	if len(all) > mostWords {
+		for i := mostWords; i < len(all); i++ {
+			keep[i] = false
+		}
+		m.values[text] = blank(text, keep)
+		same, err := m.still(ctx, want)
+		if err != nil {
+			return "", err
+		}
+		for i := mostWords; i < len(all) && !same; i++ {
+			keep[i] = true
+		}
+	}
 	for i, word := range all {
 		if i >= mostWords {
 			break
@@ -283,12 +345,16 @@ func (m *masker) least(ctx context.Context, want, text string) (string, error) {
 	return strconv.Quote(strings.Join(left, " ")), nil
 }
 
-// apply is a value with its texts masked.
+// apply is a value with its texts and numbers masked.
 func (m *masker) apply(v any, key, kind string) any {
 	switch v := v.(type) {
 	case string:
 		if masked, ok := m.values[v]; ok && telling(key, kind, v) {
 			return masked
+		}
+	case json.Number:
+		if m.numbers[key] && tellingNumber(key, kind) {
+			return json.Number("0")
 		}
 	case []any:
 		list := make([]any, len(v))
@@ -297,17 +363,14 @@ func (m *masker) apply(v any, key, kind string) any {
 		}
 		return list
 	case object:
-		own := kindOf(v, key)
+		inner := kindOf(v, key, kind)
 		out := make(object, len(v))
 		for name, value := range v {
-			out[name] = m.apply(value, name, own)
-			if attributes, ok := out[name].(object); ok && isAttributes(name) {
-				for attribute, value := range attributes {
-					if _, isNumber := value.(json.Number); isNumber && m.numbers[attribute] {
-						attributes[attribute] = json.Number("0")
-					}
-				}
+			value = m.apply(value, name, inner)
+			if masked, ok := m.values[name]; ok && strings.Contains(name, "@") {
+				name = masked
 			}
+			out[name] = value
 		}
 		return out
 	}
@@ -318,15 +381,49 @@ func (m *masker) apply(v any, key, kind string) any {
 func (m *masker) record() *rules.Record {
 	out, d := *m.of, *m.of.Decision
 	out.Payload = encode(m.apply(m.payload, "", ""))
-	d.Lookups = nil
+	d.Lookups, d.Unavailable = map[string]json.RawMessage{}, map[string]string{}
 	for key, answer := range m.lookups {
-		if d.Lookups == nil {
-			d.Lookups = map[string]json.RawMessage{}
+		d.Lookups[m.question(key)] = encode(m.apply(answer, "", ""))
+	}
+	for key, reason := range m.of.Decision.Unavailable {
+		if reason != rules.ErrNotRecorded.Error() {
+			reason = "Intercom refused it" // its words may repeat what was asked for
 		}
-		d.Lookups[key] = encode(m.apply(answer, "", ""))
+		d.Unavailable[m.question(key)] = reason
 	}
 	out.Decision = &d
 	return &out
+}
+
+// question is the key of a look-up with what is masked in it: a search is made of what the event says.
+func (m *masker) question(key string) string {
+	kind, rest, _ := strings.Cut(key, "/")
+	limit, search, found := strings.Cut(rest, "/")
+	if !found || !slices.Contains([]rules.QuestionKind{rules.AskArticles, rules.AskContacts, rules.AskConversations}, rules.QuestionKind(kind)) {
+		return key // an id
+	}
+	longest := slices.SortedFunc(maps.Keys(m.values), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	for _, text := range longest {
+		for _, form := range []func(string) string{func(s string) string { return s }, inJSON} {
+			search = strings.ReplaceAll(search, form(text), form(m.values[text]))
+		}
+	}
+	return kind + "/" + limit + "/" + search
+}
+
+// inJSON is a text as it stands inside JSON.
+func inJSON(text string) string { return strings.Trim(string(encode(text)), `"`) }
+
+// asked is the masked record without the look-ups that the rules do not ask for.
+func (m *masker) asked(ctx context.Context) (*rules.Record, error) {
+	r := m.record()
+	d, err := m.ruleset.Evaluate(ctx, r.Input())
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(r.Decision.Lookups, func(key string, _ json.RawMessage) bool { return d.Lookups[key] == nil })
+	maps.DeleteFunc(r.Decision.Unavailable, func(key, _ string) bool { return d.Unavailable[key] == "" })
+	return r, nil
 }
 
 func encode(v any) json.RawMessage {

@@ -1,12 +1,14 @@
 package ruletest
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchboard/internal/dryrun"
 	"switchboard/internal/event"
@@ -26,7 +28,7 @@ func everyRecord(t *testing.T, each func(rs *rules.Ruleset, r *rules.Record)) {
 			t.Fatal(problems)
 		}
 		for _, test := range file.Tests {
-			r := &run{test: test, world: newWorld(test.given), service: dryrun.New(file.Ruleset)}
+			r := &run{test: test, world: newWorld(test.given, test.steps), service: dryrun.New(file.Ruleset)}
 			if err := r.steps(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -38,6 +40,8 @@ func everyRecord(t *testing.T, each func(rs *rules.Ruleset, r *rules.Record)) {
 		}
 	}
 }
+
+var morning = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 var wordInJSON = regexp.MustCompile(`\p{L}{4,}`)
 
@@ -107,12 +111,12 @@ rules:
 	}
 	ev, err := event.Parse([]byte(`{"topic":"conversation.user.created","app_id":"ws","id":"n1","created_at":1772452800,"data":{"item":{
 "type":"conversation","id":"7","source":{"id":"1","body":"<p>Dear Ben, I want a refund of &euro; 4711!</p>","author":{"type":"user","id":"c1","name":"Ada Miller","email":"ada@acme.test"}},
-"contacts":{"contacts":[{"type":"contact","id":"c1"}]},"tags":{"tags":[{"type":"tag","id":"1","name":"Priority"}]}}}}`), defaultStart)
+"contacts":{"contacts":[{"type":"contact","id":"c1"}]},"tags":{"tags":[{"type":"tag","id":"1","name":"Priority"}]}}}}`), morning)
 	if err != nil {
 		t.Fatal(err)
 	}
 	contact := json.RawMessage(`{"type":"contact","id":"c1","phone":"+353 1 555","custom_attributes":{"seats":25,"revenue":12345,"plan":"gold"}}`)
-	record := rules.RecordOf(ev, &rules.Decision{At: defaultStart, Lookups: map[string]json.RawMessage{"contact/c1": contact}})
+	record := rules.RecordOf(ev, &rules.Decision{At: morning, Lookups: map[string]json.RawMessage{"contact/c1": contact}})
 	masked, kept, err := Mask(t.Context(), rs, record)
 	if err != nil {
 		t.Fatal(err)
@@ -131,4 +135,64 @@ rules:
 	if len(record.Decision.Lookups) != 1 || !strings.Contains(string(record.Payload), "Dear Ben") {
 		t.Error("the record itself was changed", maps.Keys(record.Decision.Lookups))
 	}
+}
+
+// What people wrote can stand in many places.
+func TestMask_places(t *testing.T) {
+	rs, problems := rules.Parse([]rules.Source{{Name: "rules.yaml", Text: []byte(`
+version: 1
+rules:
+  - name: known
+    when: conversation.user.created
+    if: 'len(contacts({email: contact.email})) > 0'
+    then: [tag: Known]
+`)}})
+	if rs == nil {
+		t.Fatal(problems)
+	}
+	ev, err := event.Parse([]byte(`{"topic":"conversation.user.created","app_id":"ws","id":"n1","created_at":1772452800,"data":{"item":{
+"type":"conversation","id":"7","met_at":"at Miller's house","phone_no":35315550100,"ada@acme.test":"x","custom_attributes":{"flat":{"id":"Miller","points":4711},"cards":[4111]},
+"source":{"id":"1","body":"<p>See <a href='mailto:ada@acme.test'>this</a> <!-- Miller --> <img alt=\"Miller\"> &Miller; Ada <miller@acme.test></p>","url":"https://acme.test/miller",
+"author":{"type":"user","id":"c1","name":"Ada Miller <ada@acme.test>","email":"ada@acme.test"}},
+"contacts":{"contacts":[{"type":"contact","id":"c1","external_id":"ada@acme.test"}]}}}}`), morning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := rules.Input{Event: ev, Now: morning, Lookup: answers{}}
+	d, err := rs.Evaluate(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Lookups) != 1 || d.Rules[0].Verdict != rules.Ran {
+		t.Fatalf("%+v", d)
+	}
+	d.Lookups["articles/5/Miller and Ada"] = json.RawMessage("[]") // of rules that are gone
+	d.Unavailable = map[string]string{"contacts/5/Miller": "400: no such Miller"}
+	masked, kept, err := Mask(t.Context(), rs, rules.RecordOf(ev, d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(masked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"iller", "ada@", "4711", "4111", "35315550100", "ouse"} {
+		if strings.Contains(strings.ToLower(string(text)), secret) {
+			t.Errorf("%q is left in %s", secret, text)
+		}
+	}
+	if len(kept) > 0 {
+		t.Errorf("kept %q: the search can be masked with what it is made of", kept)
+	}
+	again, err := rs.Evaluate(t.Context(), masked.Input())
+	if err != nil || again.Rules[0].Verdict != rules.Ran {
+		t.Errorf("%+v %v", again.Rules, err)
+	}
+}
+
+// answers finds somebody in every search.
+type answers struct{}
+
+func (answers) Look(context.Context, rules.Question) (json.RawMessage, error) {
+	return json.RawMessage(`[{"type":"contact","id":"c9","name":"Ada Miller"}]`), nil
 }

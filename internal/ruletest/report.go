@@ -104,8 +104,8 @@ func Run(ctx context.Context, files []*File, match *regexp.Regexp, each func(Res
 }
 
 // Flip turns each covered clause into its opposite, one at a time, and notes those of which no test takes
-// notice. tried is how many there were.
-func (r *Report) Flip(ctx context.Context, files []*File) (tried int, err error) {
+// notice. tried is how many there were. The tests are those whose names match, and all must have passed.
+func (r *Report) Flip(ctx context.Context, files []*File, match *regexp.Regexp) (tried int, err error) {
 	r.Unnoticed = []Unnoticed{}
 	for _, coverage := range r.Coverage {
 		for _, rule := range coverage.Rules {
@@ -117,7 +117,7 @@ func (r *Report) Flip(ctx context.Context, files []*File) (tried int, err error)
 					return tried, err
 				}
 				tried++
-				if !noticed(ctx, files, coverage, rule.Rule, clause.At) {
+				if !noticed(ctx, files, match, coverage, rule.Rule, clause.At) {
 					r.Unnoticed = append(r.Unnoticed, Unnoticed{rule.Rule, rule.File, rule.Line, clause.At, clause.Text})
 				}
 			}
@@ -127,14 +127,14 @@ func (r *Report) Flip(ctx context.Context, files []*File) (tried int, err error)
 }
 
 // noticed tells whether a test fails when a clause is flipped.
-func noticed(ctx context.Context, files []*File, c *Coverage, rule, at string) bool {
+func noticed(ctx context.Context, files []*File, match *regexp.Regexp, c *Coverage, rule, at string) bool {
 	for _, f := range files {
 		if !c.of(f) {
 			continue
 		}
 		flipped := f.Ruleset.Flipped(rule, at)
 		for _, t := range f.Tests {
-			if !t.Run(ctx, flipped, nil).Passed() {
+			if (match == nil || match.MatchString(t.Name)) && !t.Run(ctx, flipped, nil).Passed() {
 				return true
 			}
 		}

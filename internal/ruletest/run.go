@@ -49,7 +49,7 @@ type ruleRun struct {
 // Run runs a test by the rules, which are those of its file unless somebody has changed a clause. coverage, if not nil, is told
 // what was seen.
 func (t *Test) Run(ctx context.Context, rs *rules.Ruleset, coverage *Coverage) Result {
-	r := &run{test: t, world: newWorld(t.given), service: dryrun.New(rs), coverage: coverage}
+	r := &run{test: t, world: newWorld(t.given, t.steps), service: dryrun.New(rs), coverage: coverage}
 	result := Result{File: t.File, Name: t.Name, Line: t.Line}
 	if err := r.steps(ctx); err != nil {
 		result.Failures = []Failure{{Line: t.Line, Message: err.Error()}}
@@ -111,6 +111,10 @@ func (r *run) step(ctx context.Context, s step, i int) error {
 		merge(t, s.given.ticket)
 	} else if s.given.ticket != nil {
 		w.newTicket(on, s.given.ticket)
+	}
+	if file, ok := s.deed.(arrives); ok && s.at.set {
+		file.event.CreatedAt = at
+		s.deed = file
 	}
 	events, err := s.deed.do(w, on)
 	if err != nil {
@@ -235,7 +239,7 @@ func (r *run) self() object {
 // plan makes the actions concrete that a test expects, as they would be planned on the event that was decided.
 func (r *run) plan(x expectedAction, rr ruleRun, index int) ([]byte, error) {
 	d := r.decided[rr.decided]
-	return planOn(x, d.event.Event, d.d.At, rr.rule, index, text(r.world.contact["id"]))
+	return planOn(x, d.event.Event, d.d.At, rr.rule, index, r.world.contactOf(d.event.Subject))
 }
 
 // planOn makes an action concrete as a rule would have it that ran on an event. contact is the id of the contact

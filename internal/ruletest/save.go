@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,7 +59,10 @@ func Save(ctx context.Context, name string, rulesPaths []string, r *rules.Record
 	if err := writeNew(saved.Record, text.Bytes()); err != nil {
 		return nil, err
 	}
-	return saved, writeNew(saved.Test, test)
+	if err := writeNew(saved.Test, test); err != nil {
+		return nil, errors.Join(err, os.Remove(saved.Record)) // or it would be in the way of the next try
+	}
+	return saved, nil
 }
 
 // ProblemsError is rules or a file of tests with errors.
@@ -194,7 +198,7 @@ func writtenAction(rs *rules.Ruleset, r *rules.Record, o rules.Outcome, a rules.
 		}
 		reader.Declare(rs.Counters())
 		kind, spec, ok := reader.Action(root)
-		if !ok || spec == nil {
+		if !ok || spec == nil || len(reader.Problems()) > 0 {
 			continue
 		}
 		params, err := planOn(expectedAction{kind, spec}, r.Input().Event, r.Decision.At, o.Rule, index, "")

@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,17 +26,19 @@ type world struct {
 	named         map[string]string  // the ids of conversations by their names in the test
 	tickets       map[string]object
 	ticketOf      map[string]string // the ids of tickets by the names of conversations
-	lastID        int
+	lastID        int64
+	seen          map[string]bool // ids of notifications from files
+	workspace     string
 	seq           int64
 }
 
-// appID is the workspace of tests.
+// appID is the workspace of tests that no file gives another.
 const appID = "test"
 
-func newWorld(g *given) *world {
+func newWorld(g *given, steps []step) *world {
 	w := &world{
 		given: g, now: g.at, conversations: map[string]object{}, coming: map[string]patches{}, named: map[string]string{},
-		tickets: map[string]object{}, ticketOf: map[string]string{}, lastID: 1000,
+		tickets: map[string]object{}, ticketOf: map[string]string{}, lastID: 1000, seen: map[string]bool{}, workspace: appID,
 	}
 	p := g.clone()
 	w.contact = merge(object{
@@ -46,6 +49,12 @@ func newWorld(g *given) *world {
 		base := object{"type": "company", "id": "company-" + strconv.Itoa(i+1), "custom_attributes": object{}}
 		w.companies[i] = merge(base, c.(object))
 	}
+	for _, s := range steps {
+		if file, ok := s.deed.(arrives); ok {
+			w.workspace = cmp.Or(file.event.Workspace, w.workspace)
+			w.lastID = max(w.lastID, file.lastID)
+		}
+	}
 	if p.ticket != nil {
 		w.newTicket("", p.ticket)
 	}
@@ -55,7 +64,7 @@ func newWorld(g *given) *world {
 // id is a new id: a number, as Intercom's are, that is larger than those before.
 func (w *world) id() string {
 	w.lastID++
-	return strconv.Itoa(w.lastID)
+	return strconv.FormatInt(w.lastID, 10)
 }
 
 // conversation returns the conversation with a name in the test; nil when it has not begun. One of which
@@ -82,7 +91,7 @@ func (w *world) begin(name string, author object, body string) object {
 		"conversation_rating": nil, "sla_applied": nil, "ai_agent_participated": false, "linked_objects": object{"data": []any{}},
 		"contacts": object{"type": "contact.list", "contacts": []any{object{"type": "contact", "id": w.contact["id"], "external_id": w.contact["external_id"]}}},
 		"source": object{
-			"type": "conversation", "id": w.id(), "delivered_as": "customer_initiated", "subject": "", "body": body, "author": author, "url": nil,
+			"type": "conversation", "id": w.id(), "delivered_as": "customer_initiated", "subject": "", "body": body, "author": cloneObject(author), "url": nil,
 		},
 		"conversation_parts": object{"type": "conversation_part.list", "conversation_parts": []any{}},
 	}
@@ -97,7 +106,10 @@ func (w *world) begin(name string, author object, body string) object {
 	merge(c, w.given.conversation)
 	merge(c, w.coming[name].conversation)
 	c["open"] = c["state"] != "closed"
-	id = text(c["id"])
+	if given := text(c["id"]); w.conversations[given] == nil {
+		id = given
+	}
+	c["id"] = id // several cannot have the one that is given
 	w.conversations[id], w.named[name] = c, id
 	return c
 }
@@ -128,12 +140,26 @@ func bot() object { return object{"type": "bot", "id": "2", "name": "Bot", "emai
 
 // settle ends a snooze whose time has come.
 func (w *world) settle(c object) {
-	until, ok := c["snoozed_until"].(int64)
+	until, ok := unixSeconds(c["snoozed_until"])
 	if c["state"] == "snoozed" && ok && until <= w.now.Unix() {
 		c["state"], c["open"], c["snoozed_until"] = "open", true, nil
 		part := w.addPart(c, "unsnoozed", "", bot())
 		part["created_at"], part["updated_at"], c["updated_at"] = until, until, until
 	}
+}
+
+// unixSeconds reads a time in Unix seconds, however it came in.
+func unixSeconds(v any) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case int:
+		return int64(v), true
+	case json.Number:
+		n, err := v.Int64()
+		return n, err == nil
+	}
+	return 0, false
 }
 
 // parts are the parts of a conversation.
@@ -147,7 +173,7 @@ func parts(c object) []any {
 func (w *world) addPart(c object, kind, body string, author object) object {
 	part := object{
 		"type": "conversation_part", "id": w.id(), "part_type": kind, "body": body, "created_at": w.now.Unix(),
-		"updated_at": w.now.Unix(), "author": author, "assigned_to": nil, "app_package_code": nil,
+		"updated_at": w.now.Unix(), "author": cloneObject(author), "assigned_to": nil, "app_package_code": nil,
 	}
 	if body == "" {
 		part["body"] = nil
@@ -161,7 +187,7 @@ func (w *world) addPart(c object, kind, body string, author object) object {
 func (w *world) tell(topic string, item object) (event.Event, error) {
 	w.seq++
 	body, err := json.Marshal(object{
-		"type": "notification_event", "app_id": appID, "id": "test_" + strconv.FormatInt(w.seq, 10), "topic": topic,
+		"type": "notification_event", "app_id": w.workspace, "id": "test_" + strconv.FormatInt(w.seq, 10), "topic": topic,
 		"created_at": w.now.Unix(), "data": object{"type": "notification_event_data", "item": item},
 	})
 	if err != nil {
@@ -232,6 +258,19 @@ func (w *world) about(subject string) (kind string, o object) {
 		return kind, w.contact
 	}
 	return kind, nil
+}
+
+// contactOf is the id of the contact whom a subject concerns.
+func (w *world) contactOf(subject string) string {
+	_, o := w.about(subject)
+	holder, _ := o["contacts"].(object)
+	for _, key := range []string{"contacts", "data"} {
+		if list, _ := holder[key].([]any); len(list) > 0 {
+			first, _ := list[0].(object)
+			return text(first["id"])
+		}
+	}
+	return text(w.contact["id"])
 }
 
 // teamID is the id of a team: as given, or one made from its name.

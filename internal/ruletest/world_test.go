@@ -35,7 +35,7 @@ func liveThrough(t *testing.T, seed uint64) {
 	g := &given{at: time.Now(), zone: time.UTC, teams: map[string]string{"finance": team}, found: map[string][]any{}}
 	g.contact, g.conversation = object{"name": "Ada Miller", "email": "ada@acme.test"}, object{}
 	g.teammate = object{"type": "admin", "id": admin, "name": "Ben Ode", "email": "ben@acme.test"}
-	w := newWorld(g)
+	w := newWorld(g, nil)
 
 	id := ""
 	action := func(kind, params string) deed { return fixed{kind, params} }
