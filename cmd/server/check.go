@@ -11,6 +11,7 @@ import (
 	"switchboard/internal/diag"
 	"switchboard/internal/diag/codes"
 	"switchboard/internal/rules"
+	"switchboard/internal/ruletest"
 )
 
 type checkCmd struct {
@@ -78,6 +79,8 @@ func rulesExist(paths []string) error {
 	for _, path := range paths {
 		_, err := os.Stat(path)
 		switch {
+		case err == nil && ruletest.IsTestFile(path):
+			return fmt.Errorf("%s holds tests of rules: \"switchboard test %s\" runs them", path, path)
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("there is no %s here: name a file or a folder with rules; rules.example.yaml is one to start from", path)
 		case err != nil:

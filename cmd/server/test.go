@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"switchboard/internal/diag"
 	"switchboard/internal/ruletest"
@@ -70,17 +71,16 @@ func (c *testCmd) Run(ctx context.Context, io streams) error {
 	if len(report.Results) == 0 {
 		return fmt.Errorf("no test has a name that matches %s", c.Only)
 	}
-	tried := 0
 	if c.Flip && report.Failed() > 0 {
 		_, _ = fmt.Fprintln(io.err, "switchboard: clauses are flipped when all tests pass")
 		c.Flip = false
 	}
 	if c.Flip {
-		if tried, err = report.Flip(ctx, files, match); err != nil {
+		if err := report.Flip(ctx, files, match); err != nil {
 			return err
 		}
 	}
-	if err := c.write(io, report, tried); err != nil {
+	if err := c.write(io, report); err != nil {
 		return err
 	}
 	if report.Failed() > 0 || len(report.Unnoticed) > 0 || !c.enough(io, report) {
@@ -111,6 +111,8 @@ func (c *testCmd) load(io streams) ([]*ruletest.File, error) {
 		}
 	}
 	if diag.HasErrors(problems) {
+		diag.Sort(problems)
+		problems = slices.Compact(problems) // rules may have several files of tests
 		if err := diag.WriteText(io.err, problems, colorful(io.err)); err != nil {
 			return nil, err
 		}
@@ -140,7 +142,7 @@ func besides(rules []string) (paths []string) {
 	return paths
 }
 
-func (c *testCmd) write(io streams, report *ruletest.Report, tried int) error {
+func (c *testCmd) write(io streams, report *ruletest.Report) error {
 	switch c.Format {
 	case "json":
 		return writeJSON(io.out, report)
@@ -159,7 +161,7 @@ func (c *testCmd) write(io streams, report *ruletest.Report, tried int) error {
 		}
 	}
 	if c.Flip {
-		_, _ = fmt.Fprintf(io.out, "%s flipped, %d unnoticed\n", plural(tried, "clause"), len(report.Unnoticed))
+		_, _ = fmt.Fprintf(io.out, "%s flipped, %d unnoticed\n", plural(report.Flipped, "clause"), len(report.Unnoticed))
 		for _, u := range report.Unnoticed {
 			_, _ = fmt.Fprintf(io.out, "  %s:%d: %s, %s: no test notices that %s is turned into its opposite\n", u.File, u.Line, u.Rule, u.At, u.Text)
 		}

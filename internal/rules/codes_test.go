@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +29,14 @@ func TestCodes_examples(t *testing.T) {
 		_, problems := Parse([]Source{{"wrong", []byte(exampleFile(code.Wrong))}})
 		if !slices.ContainsFunc(problems, func(p diag.Problem) bool { return p.Code == code.Name && p.Severity == code.Severity }) {
 			t.Errorf("the wrong example of %s does not have it:\n%s%s", code.Name, code.Wrong, drawn(t, problems))
+		}
+		// Rules are loaded from files as they are parsed here.
+		name := filepath.Join(t.TempDir(), "wrong.yaml")
+		if err := os.WriteFile(name, []byte(exampleFile(code.Wrong)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, loaded := Load([]string{name}); len(loaded) != len(problems) {
+			t.Errorf("%s: loading it finds %d problems, parsing it %d", code.Name, len(loaded), len(problems))
 		}
 		if _, problems := Parse([]Source{{"right", []byte(exampleFile(code.Right))}}); len(problems) > 0 {
 			t.Errorf("the right example of %s:\n%s%s", code.Name, code.Right, drawn(t, problems))

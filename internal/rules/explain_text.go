@@ -105,7 +105,7 @@ func (t textWriter) clauses(list []*Clause, indent string) {
 			if f.LookedUp {
 				from = "   (looked up)"
 			}
-			value := string(f.Value)
+			value := unescapeHTML.Replace(string(f.Value))
 			if value == "null" {
 				value = "absent"
 			}

@@ -40,7 +40,7 @@ func LoadWithLoops(paths []string) (*Ruleset, []diag.Problem) {
 }
 
 // Check does the same as Load and tells of what is silenced, too.
-func Check(paths []string) Report { return check(paths, (*loader).refuseLoops) }
+func Check(paths []string) Report { return check(paths, (*loader).checkTogether) }
 
 func check(paths []string, checkAll func(*loader)) Report {
 	var files []Source

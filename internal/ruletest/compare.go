@@ -49,7 +49,6 @@ func (r *run) compare() (list []Failure) {
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Failure) int { return a.Line - b.Line })
 	for _, rr := range r.runs {
 		if rr.matched || rr.kind == held || rr.kind == would {
 			continue
@@ -65,8 +64,15 @@ func (r *run) compare() (list []Failure) {
 		}
 		list = append(list, f)
 	}
+	slices.SortStableFunc(list, func(a, b Failure) int { return a.Line - b.Line })
+	if more := len(list) - mostFailures; more > 0 {
+		list = append(list[:mostFailures], Failure{Line: r.test.Line, Message: fmt.Sprintf("and %d more", more)})
+	}
 	return list
 }
+
+// mostFailures bounds what is told of one test.
+const mostFailures = 20
 
 // expected finds what an expectation is about; nil if all is well.
 func (r *run) expected(x expectation) *Failure {
@@ -252,7 +258,10 @@ func (r *run) instead(x expectation) string {
 			}
 			verdict := strings.ReplaceAll(string(o.Verdict), "_", " ")
 			if o.HeldBy != "" {
-				verdict += " by " + o.HeldBy
+				verdict = "was held back by " + o.HeldBy
+			}
+			if o.Would != nil {
+				verdict += " (write would:)"
 			}
 			if !slices.Contains(seen, verdict) {
 				seen = append(seen, verdict)
@@ -262,7 +271,27 @@ func (r *run) instead(x expectation) string {
 	if len(seen) == 0 {
 		return "it was never asked"
 	}
+	if n := r.met(x); n > 0 {
+		return fmt.Sprintf("it did so only %s", times(n))
+	}
 	return "it " + strings.Join(seen, ", ")
+}
+
+// met is how many runs of the same kind other expectations have met.
+func (r *run) met(x expectation) (n int) {
+	for _, rr := range r.runs {
+		if rr.matched && rr.rule == x.rule && rr.kind == x.kind {
+			n++
+		}
+	}
+	return n
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // considered are the decisions in which a rule was asked.

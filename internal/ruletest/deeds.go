@@ -269,7 +269,7 @@ type rates struct {
 func (d rates) do(w *world, on string) ([]happening, error) {
 	c := w.conversation(on)
 	if c == nil {
-		return nil, errors.New("there is no conversation to rate yet")
+		return nil, errors.New("there is no conversation to rate yet: begin with customer:, or with given: { conversation: { state: open } }")
 	}
 	c["conversation_rating"] = object{"rating": d.stars, "remark": d.remark, "created_at": w.now.Unix()}
 	return w.byPeople(w.one(w.tellOf("conversation.rating.added", c, nil)))
@@ -289,7 +289,7 @@ func (d acts) do(w *world, on string) ([]happening, error) {
 		subject = event.KindTicket + "/" + id
 	}
 	if subject == "" {
-		return nil, errors.New("there is no conversation yet")
+		return nil, errors.New("there is no conversation yet: begin with customer:, or with given: { conversation: { state: open } }")
 	}
 	params, err := d.spec.Plan(actions.Plan{
 		Now: w.now, At: w.now, Event: event.Event{Subject: subject, CreatedAt: w.now},

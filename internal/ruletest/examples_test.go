@@ -43,7 +43,7 @@ func TestExamples(t *testing.T) {
 			t.Error(text.String())
 		}
 	}
-	if _, err := report.Flip(t.Context(), files, nil); err != nil {
+	if err := report.Flip(t.Context(), files, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range report.Unnoticed {

@@ -3,9 +3,11 @@ package ruletest
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 
@@ -107,6 +109,10 @@ func Load(name string) (*File, []diag.Problem) {
 		return nil, reader.Problems()
 	}
 	p := &parser{Reader: reader, file: &File{Name: name}, dir: filepath.Dir(name)}
+	if root.Kind == yaml.MappingNode && isRules(root) {
+		p.Problem(root.Content[0], "rules/wrong-value", "tests of them stand in a file beside them, such as "+strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))+".test.yaml", "these are rules, not tests")
+		return nil, p.Problems()
+	}
 	var paths, given, tests *yaml.Node
 	version := false
 	p.Fields(root, map[string]func(*yaml.Node){
@@ -130,6 +136,17 @@ func Load(name string) (*File, []diag.Problem) {
 		return nil, slices.Compact(all) // what the file gives is read for each test
 	}
 	return p.file, nil
+}
+
+// isRules tells whether a file is one of rules.
+func isRules(root *yaml.Node) bool {
+	list, tests := false, false
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		list = list || root.Content[i].Value == "rules" && root.Content[i+1].Kind == yaml.SequenceNode &&
+			slices.ContainsFunc(root.Content[i+1].Content, func(n *yaml.Node) bool { return n.Kind == yaml.MappingNode })
+		tests = tests || root.Content[i].Value == "tests"
+	}
+	return list && !tests
 }
 
 // parser reads a file of tests.
@@ -188,6 +205,9 @@ func (p *parser) readTest(n *yaml.Node) *Test {
 	p.Fields(n, map[string]func(*yaml.Node){
 		"name": func(n *yaml.Node) {
 			t.Name, _ = p.Word(n, "the name of the test")
+			if strings.ContainsFunc(t.Name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				p.Problem(n, "rules/wrong-value", "", "a name is one line, without control characters")
+			}
 			if line, again := p.names[t.Name]; again {
 				p.Problem(n, "rules/duplicate-name", "", "there is a test with this name in line %d", line)
 			}
@@ -232,15 +252,30 @@ func (p *parser) readMoment(n *yaml.Node, g *given, mayBeAfter bool) moment {
 		return moment{after: d, set: true}
 	}
 	at, ok := parseTime(n.Value, g.at, g.zone)
-	if n.Kind != yaml.ScalarNode || !ok {
+	switch {
+	case n.Kind == yaml.ScalarNode && !ok && timeForm.MatchString(n.Value):
+		p.Problem(n, "rules/wrong-value", "", "there is no such time in %s: no such day, or the clocks skip it", g.zone)
+	case n.Kind != yaml.ScalarNode || !ok:
 		hint := "write 2026-03-02 09:00, or 09:00 on the day of the test"
 		if mayBeAfter {
 			hint += ", or a duration such as 15m"
 		}
 		p.Problem(n, "rules/wrong-value", hint, "this is not a time")
+	case at.Year() < firstYear || at.Year() > lastYear:
+		p.Problem(n, "rules/wrong-value", "", "a test is in the years from %d to %d", firstYear, lastYear)
+		at = g.at
 	}
 	return moment{at: at, set: true}
 }
+
+// firstYear and lastYear are the years that tests may be in.
+const (
+	firstYear = 1970
+	lastYear  = 2200
+)
+
+// timeForm is what looks like a time.
+var timeForm = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})?[ T]?([0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$`)
 
 // parseTime reads a time in a zone. A time of day is on the day of another time.
 func parseTime(text string, day time.Time, zone *time.Location) (time.Time, bool) {

@@ -19,6 +19,8 @@ type Report struct {
 	// Unnoticed are the covered clauses that can be turned into their opposite without a test failing, if
 	// that was tried.
 	Unnoticed []Unnoticed `json:"unnoticed,omitempty"`
+	// Flipped is how many were tried.
+	Flipped int `json:"flipped,omitempty"`
 }
 
 // Unnoticed is a clause whose opposite no test notices.
@@ -52,7 +54,7 @@ func Find(paths []string) ([]string, error) {
 		case err != nil:
 			return nil, err
 		case !info.IsDir():
-			names = append(names, path)
+			names = append(names, filepath.Clean(path))
 			continue
 		}
 		err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
@@ -62,7 +64,7 @@ func Find(paths []string) ([]string, error) {
 			case entry.IsDir() && name != path && strings.HasPrefix(entry.Name(), "."):
 				return fs.SkipDir
 			case !entry.IsDir() && IsTestFile(name):
-				names = append(names, name)
+				names = append(names, filepath.Clean(name))
 			}
 			return nil
 		})
@@ -104,8 +106,8 @@ func Run(ctx context.Context, files []*File, match *regexp.Regexp, each func(Res
 }
 
 // Flip turns each covered clause into its opposite, one at a time, and notes those of which no test takes
-// notice. tried is how many there were. The tests are those whose names match, and all must have passed.
-func (r *Report) Flip(ctx context.Context, files []*File, match *regexp.Regexp) (tried int, err error) {
+// notice. The tests are those whose names match, and all must have passed.
+func (r *Report) Flip(ctx context.Context, files []*File, match *regexp.Regexp) error {
 	r.Unnoticed = []Unnoticed{}
 	for _, coverage := range r.Coverage {
 		for _, rule := range coverage.Rules {
@@ -114,16 +116,16 @@ func (r *Report) Flip(ctx context.Context, files []*File, match *regexp.Regexp) 
 					continue
 				}
 				if err := ctx.Err(); err != nil {
-					return tried, err
+					return err
 				}
-				tried++
+				r.Flipped++
 				if !noticed(ctx, files, match, coverage, rule.Rule, clause.At) {
 					r.Unnoticed = append(r.Unnoticed, Unnoticed{rule.Rule, rule.File, rule.Line, clause.At, clause.Text})
 				}
 			}
 		}
 	}
-	return tried, nil
+	return nil
 }
 
 // noticed tells whether a test fails when a clause is flipped.

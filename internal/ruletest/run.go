@@ -15,7 +15,8 @@ import (
 
 // Bounds of one test: rules that set each other off, or timers that start each other, end there.
 const (
-	mostDecisions = 20_000
+	mostDecisions = 20_000 // or so many for each event, if that is more
+	mostPerEvent  = 20
 	horizon       = 2 * 365 * 24 * time.Hour // after the last event, if the test does not say until when
 )
 
@@ -27,6 +28,7 @@ type run struct {
 	coverage *Coverage
 	decided  []decided
 	runs     []ruleRun
+	events   int // that happened in the test
 }
 
 // decided is a decision and how it came about.
@@ -120,6 +122,7 @@ func (r *run) step(ctx context.Context, s step, i int) error {
 	if err != nil {
 		return err
 	}
+	r.events++
 	return r.decideAll(ctx, events)
 }
 
@@ -137,6 +140,9 @@ func (r *run) when(s step, i int) (time.Time, error) {
 		at = now.Add(s.at.after)
 	case isDated && dated.when().After(now):
 		at = dated.when()
+	}
+	if at.Year() > lastYear {
+		return at, fmt.Errorf("it happens after the year %d", lastYear)
 	}
 	if at.Before(now) {
 		return at, fmt.Errorf("it happens at %s, before what stands above it (%s)", r.clock(at), r.clock(now))
@@ -173,8 +179,8 @@ func (r *run) decideAll(ctx context.Context, events []happening) error {
 		if err != nil {
 			return err
 		}
-		if len(r.decided) > mostDecisions {
-			return fmt.Errorf("this does not end: more than %d decisions", mostDecisions)
+		if most := max(mostDecisions, mostPerEvent*r.events); len(r.decided) > most {
+			return fmt.Errorf("this does not end: more than %d decisions", most)
 		}
 		events = append(events[1:], more...)
 	}
