@@ -70,6 +70,12 @@ func encodeParams(p any) (json.RawMessage, error) { return json.Marshal(p) }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
+// Requirer is a Decoder that wants to hear of texts that must not come out empty.
+type Requirer interface {
+	// Require is told of such a text and where it stands.
+	Require(n *yaml.Node, t Text)
+}
+
 // requireText compiles a text that must not be empty. It returns nil after reporting problems.
 func requireText(n *yaml.Node, d Decoder, what string, html bool) Text {
 	switch {
@@ -87,6 +93,9 @@ func requireText(n *yaml.Node, d Decoder, what string, html bool) Text {
 	if s, ok := t.Constant(); ok && strings.TrimSpace(s) == "" {
 		d.Problem(n, CodeParameter, "", "%s is empty", what)
 		return nil
+	}
+	if r, ok := d.(Requirer); ok {
+		r.Require(n, t)
 	}
 	return t
 }

@@ -15,7 +15,7 @@ import (
 func (p *loader) findContradictions(list []*study) {
 	for _, c := range contradictions(list) {
 		p.file = c.of.source
-		p.Warning(p.file.nodeSpan(c.of.action.at), codeContradiction, "let their conditions exclude each other, or give the first one stop: true",
+		p.warn(p.file.nodeSpan(c.of.action.at), codeContradiction, "let their conditions exclude each other, or give the first one stop: true",
 			"this undoes what %q (%s) does, %s: both run on %s", c.with.name, c.with.at(), c.with.action.spec.Summary(), c.when())
 	}
 }

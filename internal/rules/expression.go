@@ -138,7 +138,10 @@ func (x *expression) value() (fn, bool) {
 		return nil, false
 	}
 	nat := node.Nature()
-	if k := nat.Kind; k == reflect.Map || k == reflect.Func || k == reflect.Struct && nat.Type != timeNature {
+	if k := nat.Kind; k == reflect.Slice && nat.Ref != nil && nat.Ref.Kind == reflect.Map {
+		x.problem(node, "rules/type", "such as map(companies, .name)", "%s is a list of objects, which cannot be shown as text", shorten(node.String()))
+		return nil, false
+	} else if k == reflect.Map || k == reflect.Func || k == reflect.Struct && nat.Type != timeNature {
 		x.problem(node, "rules/type", "", "%s is %s, which cannot be shown as text", shorten(node.String()), typeWord(node.Nature().String()))
 		return nil, false
 	}

@@ -15,6 +15,7 @@ import (
 //   - rules/never-matches: the rule never runs, because no event can meet all that it asks for.
 //   - rules/always-true, rules/always-false: a part of a condition decides nothing.
 //   - rules/shadowed: an earlier rule with `stop: true` runs whenever this one would.
+//   - rules/may-be-empty: a text that an action needs is nothing but facts that may be absent.
 //   - rules/contradiction: two rules can run on one event and undo each other's work.
 //
 // Each is reported only when it is certain (satisfy.go). What cannot be followed, or takes too long,
@@ -25,6 +26,7 @@ const (
 	codeAlwaysFalse   = "rules/always-false"
 	codeShadowed      = "rules/shadowed"
 	codeContradiction = "rules/contradiction"
+	codeMayBeEmpty    = "rules/may-be-empty"
 )
 
 // checkTogether looks at all rules, when each is fine by itself.
@@ -37,6 +39,7 @@ func (p *loader) checkTogether() {
 	p.findDead(list)
 	p.findShadowed(list)
 	p.findContradictions(list)
+	p.findEmptyTexts(list)
 }
 
 // study is a rule with what is found out about it.
@@ -232,7 +235,7 @@ func (p *loader) findDead(list []*study) {
 		switch {
 		case len(st.topics) == 0:
 			st.dead = true
-			p.Warning(p.file.nodeSpan(st.listens), codeNeverMatches, "", "the rule never runs: it says from: %s, and events of %s are caused by %s",
+			p.warn(p.file.nodeSpan(st.listens), codeNeverMatches, "", "the rule never runs: it says from: %s, and events of %s are caused by %s",
 				st.from, st.topicText(), st.everybody().words())
 			continue
 		case st.ordersTopics():
@@ -252,10 +255,6 @@ func (p *loader) findDead(list []*study) {
 }
 
 // Warning reports at a place what does not forbid the use of the rules.
-func (p *loader) Warning(at span, code, hint, format string, args ...any) {
-	p.reportAt(at, diag.Warning, code, hint, format, args...)
-}
-
 // topicText names the rule's topics.
 func (st *study) topicText() string {
 	if len(st.rule.topics) == 1 {
@@ -317,7 +316,7 @@ func (p *loader) reportDead(st *study) {
 		return st.solver.settle(needed, worlds) == impossible
 	}
 	report := func(a asking, hint, format string, args ...any) {
-		p.Warning(a.clause.at, codeNeverMatches, hint, "the rule never runs: "+format, args...)
+		p.warn(a.clause.at, codeNeverMatches, hint, "the rule never runs: "+format, args...)
 	}
 	for i, a := range list {
 		switch {
@@ -339,7 +338,7 @@ func (p *loader) reportDead(st *study) {
 			return
 		}
 	}
-	p.Warning(p.file.nodeSpan(st.listens), codeNeverMatches, "", "the rule never runs: its conditions exclude each other")
+	p.warn(p.file.nodeSpan(st.listens), codeNeverMatches, "", "the rule never runs: its conditions exclude each other")
 }
 
 func (a asking) never() string {
@@ -366,10 +365,10 @@ func (p *loader) findIdle(st *study, cl *clause) {
 	}
 	switch {
 	case st.solver.settle([]requirement{{cl.says, wantNotTrue}}, st.worlds) == impossible:
-		p.Warning(cl.at, codeAlwaysTrue, "leave it out, or say what it should ask for", "this is always true")
+		p.warn(cl.at, codeAlwaysTrue, "leave it out, or say what it should ask for", "this is always true")
 		return
 	case st.solver.settle([]requirement{{cl.says, wantTrue}}, st.worlds) == impossible:
-		p.Warning(cl.at, codeAlwaysFalse, "leave it out, or say what it should ask for", "this is never true")
+		p.warn(cl.at, codeAlwaysFalse, "leave it out, or say what it should ask for", "this is never true")
 		return
 	}
 	for _, sub := range cl.subs {

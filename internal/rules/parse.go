@@ -37,6 +37,7 @@ type loader struct {
 	breaker  int               // 0: not said
 	names    map[string]string // of rules: where each is
 	rules    []*rule
+	required []requiredText      // of the rule that is being read
 	refused  map[*yaml.Node]bool // nodes about which enough was said
 	literal  bool                // texts hold no expressions (Reader)
 }

@@ -37,9 +37,10 @@ type rule struct {
 	sweep     *sweep // nil without `every`
 	condition condition
 	actions   []plannedSpec
-	source    *sourceFile // for problems with several rules, found when all are read
-	listens   *yaml.Node  // what lets it hear of our own work: `from`, or `when`
-	title     *yaml.Node  // its name, for problems with the rule as a whole
+	required  []requiredText // texts of the actions that must not come out empty
+	source    *sourceFile    // for problems with several rules, found when all are read
+	listens   *yaml.Node     // what lets it hear of our own work: `from`, or `when`
+	title     *yaml.Node     // its name, for problems with the rule as a whole
 }
 
 // plannedSpec is one entry of `then`.
@@ -79,6 +80,7 @@ func (p *loader) readRules(n *yaml.Node) {
 
 // readRule reads one rule. It always reads all keys, to report every problem.
 func (p *loader) readRule(n *yaml.Node) *rule {
+	p.required = nil
 	r := &rule{file: p.file.name, source: p.file, line: n.Line, state: stateLive, from: fromHuman}
 	if n.Kind != yaml.MappingNode {
 		p.wrongType(n, "a rule (name:, when:, then:)")
@@ -138,6 +140,7 @@ func (p *loader) readRule(n *yaml.Node) *rule {
 	p.checkSweep(n)
 	p.checkRepeats(n, r)
 	p.checkSubjects(r, once, cooldown)
+	r.required = p.required
 	return r
 }
 

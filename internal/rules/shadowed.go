@@ -24,7 +24,7 @@ func (p *loader) findShadowed(list []*study) {
 			if by := s.shadowing(stoppers, st); by != nil {
 				st.dead = true
 				p.file = st.source
-				p.Warning(p.file.nodeSpan(st.title), codeShadowed, "put it above that rule, or take stop: true off there",
+				p.warn(p.file.nodeSpan(st.title), codeShadowed, "put it above that rule, or take stop: true off there",
 					"the rule never runs: whenever it would, %q (%s) runs before it and stops", by.name, by.at())
 				continue
 			}

@@ -24,6 +24,7 @@ type template struct {
 // piece is literal text, or an expression.
 type piece struct {
 	literal string
+	source  string // of the expression
 	value   fn
 	at      site
 }
@@ -208,7 +209,7 @@ func (p *loader) template(source string, escape bool, locate func(from, to int) 
 		value, compiled := x.value()
 		ok = ok && compiled
 		at := x.locate(0, 1)
-		t.pieces = append(t.pieces, piece{value: value, at: site{at.line, at.column}})
+		t.pieces = append(t.pieces, piece{source: strings.TrimSpace(after[:length]), value: value, at: site{at.line, at.column}})
 		offset += utf8.RuneCountInString(after[:length]) + 2
 		rest = after[length+2:]
 	}

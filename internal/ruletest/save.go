@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,7 +74,10 @@ func (e *ProblemsError) Error() string { return "the rules cannot be used" }
 // writeNew writes a file that must not exist.
 func writeNew(name string, text []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s is there already: remove it, or choose another name", name)
+	case err != nil:
 		return fmt.Errorf("write a test: %w", err)
 	}
 	_, err = f.Write(text)

@@ -94,6 +94,22 @@ the earlier one ask for more.`,
 `,
 	},
 	{
+		Name: "rules/may-be-empty", Severity: diag.Warning,
+		Title: "a text that an action needs may come out empty",
+		About: `The text is nothing but a fact that may be absent, and the condition does not ask whether it is there. Where it is
+absent the text is empty, so the rule fails and nothing of it is done. Say what stands there then, or ask for it.`,
+		Wrong: `- name: plans
+  when: conversation.user.created
+  then:
+    - tag: "{{ company.plan }}"
+`,
+		Right: `- name: plans
+  when: conversation.user.created
+  then:
+    - tag: "{{ company.plan ?? 'No plan' }}"
+`,
+	},
+	{
 		Name: "rules/contradiction", Severity: diag.Warning,
 		Title: "two rules run on one event and undo each other's work",
 		About: `Both can run on one event, which the message describes, and what the later one does undoes what the earlier one
