@@ -55,7 +55,7 @@ func rulesOfAllKinds(random *rand.Rand) string {
 // TestExplain_says_what_serve_decided lives through days with random rules, reloads others in between, and has
 // every decision explained from what the store holds: each explanation ends in the verdicts that were recorded, by the rules of then.
 func TestExplain_says_what_serve_decided(t *testing.T) {
-	worlds, deeds := 3, 120
+	worlds, deeds := 2, 100
 	switch {
 	case racing:
 		worlds = 1
