@@ -1,6 +1,9 @@
 package diag
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // longest is the longest name that Closest compares; longer ones are no slip of the finger.
 const longest = 64
@@ -26,6 +29,14 @@ func Closest(name string, known []string) (string, bool) {
 		}
 	}
 	return best, best != ""
+}
+
+// DidYouMean is a hint with the name that was probably meant; empty when none is near.
+func DidYouMean(name string, known []string) string {
+	if right, ok := Closest(name, known); ok {
+		return fmt.Sprintf("did you mean %q?", right)
+	}
+	return ""
 }
 
 // allowed is how many slips in a name of this length still look like that name.

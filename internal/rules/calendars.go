@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -132,7 +131,7 @@ func (p *loader) readZone(n *yaml.Node, otherwise *time.Location) *time.Location
 	}
 	zone, err := calendar.LoadZone(name)
 	if err != nil {
-		hint := didYouMean(name, calendar.Zones())
+		hint := diag.DidYouMean(name, calendar.Zones())
 		if hint == "" {
 			hint = "time zones have names such as Europe/Dublin"
 		}
@@ -229,9 +228,6 @@ func (p *loader) readHolidays(n *yaml.Node) []calendar.Days {
 }
 
 func readHolidayFile(path string) ([]byte, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file") // reading a pipe would wait for ever
-	}
 	text, err := readFile(path)
 	if err == nil && len(text) > maxFile {
 		return nil, fmt.Errorf("it is larger than %d KiB", maxFile>>10)
@@ -264,7 +260,7 @@ func (p *loader) calendarHint(name string) string {
 	if len(p.calendars) == 0 {
 		return "calendars are declared in settings.calendars"
 	}
-	return didYouMean(name, sortedNames(p.calendars))
+	return diag.DidYouMean(name, sortedNames(p.calendars))
 }
 
 // compileOpen compiles open("NAME"). The name is written out, so that it can be checked now.

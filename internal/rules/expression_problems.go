@@ -158,7 +158,7 @@ func (x *expression) unknownName(where span, name string, called bool) {
 		}
 		known = append(known, loopNames...)
 		slices.Sort(known)
-		hint := didYouMean(name, known)
+		hint := diag.DidYouMean(name, known)
 		x.report(where, "rules/unknown-name", hint, "there is no function %s()", name)
 		return
 	}
@@ -167,7 +167,7 @@ func (x *expression) unknownName(where span, name string, called bool) {
 		known = append(known, n)
 	}
 	slices.Sort(known)
-	hint := didYouMean(name, known)
+	hint := diag.DidYouMean(name, known)
 	if hint == "" {
 		hint = elsewhere(name)
 	}
@@ -191,13 +191,6 @@ func elsewhere(name string) string {
 	return "did you mean " + strings.Join(paths[:min(2, len(paths))], " or ") + "?"
 }
 
-func didYouMean(name string, known []string) string {
-	if right, ok := diag.Closest(name, known); ok {
-		return fmt.Sprintf("did you mean %q?", right)
-	}
-	return ""
-}
-
 // unknownField reports a field that an object does not have.
 func (x *expression) unknownField(where span, m *ast.MemberNode, name, message string) bool {
 	if !strings.HasPrefix(message, "unknown field") && !strings.Contains(message, "has no field") &&
@@ -215,7 +208,7 @@ func (x *expression) unknownField(where span, m *ast.MemberNode, name, message s
 		x.report(where, "rules/unknown-field", "", "%s is %s and has no fields", owner, typeWord(base.String()))
 		return true
 	}
-	hint := didYouMean(name, known)
+	hint := diag.DidYouMean(name, known)
 	if hint == "" && slices.Contains(known, "custom_attributes") {
 		hint = fmt.Sprintf("your own attributes are in %s.custom_attributes", owner)
 	}

@@ -127,6 +127,13 @@ func rulesFile(name string) bool {
 	return isYAML && !strings.HasSuffix(base, ".test")
 }
 
+// ReadSource reads a file as rules files are read: nothing that only looks like one, and not much more than a
+// rules file may have.
+func ReadSource(name string) (Source, error) {
+	text, err := readFile(name)
+	return Source{name, text}, err
+}
+
 // readFile reads a file, but nothing that only looks like one: a pipe can be waited on for ever.
 func readFile(name string) (text []byte, err error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {

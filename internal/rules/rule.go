@@ -261,7 +261,7 @@ func (p *loader) readAction(name, value *yaml.Node) actions.Spec {
 	case ok:
 		return kind.Parse(value, p)
 	default:
-		hint := didYouMean(name.Value, actions.Names())
+		hint := diag.DidYouMean(name.Value, actions.Names())
 		if hint == "" {
 			hint = "actions: " + strings.Join(actions.Names(), ", ")
 		}

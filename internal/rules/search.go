@@ -13,6 +13,8 @@ import (
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/checker/nature"
 	"github.com/expr-lang/expr/types"
+
+	"switchboard/internal/diag"
 )
 
 // returning is the type of a function that returns a list of structs. Its arguments are
@@ -171,7 +173,7 @@ func (s *search) filter(c *compiler, n ast.Node, depth int) queryPart {
 func (s *search) known(c *compiler, n ast.Node, names []ast.Node, values map[string]ast.Node, want ...string) bool {
 	for _, node := range names {
 		if name := node.(*ast.StringNode).Value; !slices.Contains(want, name) {
-			c.x.problem(node, "rules/search", didYouMean(name, want), "a search has no key %q here", name)
+			c.x.problem(node, "rules/search", diag.DidYouMean(name, want), "a search has no key %q here", name)
 			return false
 		}
 	}
@@ -315,7 +317,7 @@ func (s *search) field(c *compiler, n ast.Node, name string) (searchField, bool)
 	}
 	f, ok := s.by[name]
 	if !ok {
-		hint := didYouMean(name, sortedNames(s.by))
+		hint := diag.DidYouMean(name, sortedNames(s.by))
 		if hint == "" {
 			hint = `your own attributes are searched by "` + attributes + cmp.Or(s.attributeID, "NAME") + `"`
 		}
@@ -384,7 +386,7 @@ func (f searchField) suits(c *compiler, name string, value ast.Node, list bool) 
 	case !slices.Contains(fits, word), isText && f.holds == searchNumber && numberOf(written.Value) == nil:
 		c.x.problem(value, "rules/search", f.valueHint(name), "%s is searched by %s, not by %s", name, f.holds, word)
 	case isText && f.words != nil && !slices.Contains(f.words, written.Value):
-		hint := didYouMean(written.Value, f.words)
+		hint := diag.DidYouMean(written.Value, f.words)
 		if hint == "" {
 			hint = "values: " + strings.Join(f.words, ", ")
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchboard/internal/diag"
 	"switchboard/internal/event"
 )
 
@@ -72,7 +73,7 @@ func (p topicPattern) known() bool {
 // suggestion names the topic that was probably meant.
 func (p topicPattern) suggestion() string {
 	if p.exact {
-		if hint := didYouMean(p.text, event.Topics()); hint != "" {
+		if hint := diag.DidYouMean(p.text, event.Topics()); hint != "" {
 			return hint
 		}
 	}

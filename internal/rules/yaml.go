@@ -204,7 +204,7 @@ func (p *loader) Fields(n *yaml.Node, known map[string]func(*yaml.Node)) {
 
 func (p *loader) unknownKey(key *yaml.Node, known map[string]func(*yaml.Node)) {
 	names := sortedNames(known)
-	hint := didYouMean(key.Value, names)
+	hint := diag.DidYouMean(key.Value, names)
 	if hint == "" && len(names) > 0 && len(names) <= 30 {
 		hint = "known keys: " + strings.Join(names, ", ")
 	}
@@ -258,7 +258,7 @@ func (p *loader) choice(n *yaml.Node, words ...string) (string, bool) {
 		return "", false
 	}
 	if !slices.Contains(words, n.Value) {
-		p.Problem(n, "rules/wrong-value", didYouMean(n.Value, words), "this must be %s, not %q", want, shorten(n.Value))
+		p.Problem(n, "rules/wrong-value", diag.DidYouMean(n.Value, words), "this must be %s, not %q", want, shorten(n.Value))
 		return "", false
 	}
 	return n.Value, true

@@ -1,8 +1,6 @@
 package ruletest
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -192,20 +190,11 @@ func (r *run) expectedWords(x expectedAction, rr ruleRun, i int) string {
 
 // words is an action with its parameters. Equal ones have equal words.
 func words(kind string, params []byte) string {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(params))
-	d.UseNumber()
-	if len(params) == 0 || d.Decode(&v) != nil {
+	v, err := decodeJSON(params)
+	if o, ok := v.(object); err != nil || v == nil || ok && len(o) == 0 {
 		return kind
 	}
-	if o, ok := v.(object); ok && len(o) == 0 {
-		return kind
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // it was JSON
-	return kind + " " + strings.TrimSpace(b.String())
+	return kind + " " + string(encode(v))
 }
 
 // missing are the actions of a run that did not happen.

@@ -71,11 +71,7 @@ func (p *parser) readStep(n *yaml.Node, g *given) (step, bool) {
 		"topic": is(func(n *yaml.Node) deed {
 			topic, _ := p.Word(n, "a topic")
 			if topic != "" && !event.KnownTopic(topic) {
-				hint := ""
-				if near, ok := diag.Closest(topic, event.Topics()); ok {
-					hint = `did you mean "` + near + `"?`
-				}
-				p.Problem(n, "rules/wrong-value", hint, "Intercom has no topic %q", topic)
+				p.Problem(n, "rules/wrong-value", diag.DidYouMean(topic, event.Topics()), "Intercom has no topic %q", topic)
 			}
 			return &tells{topic: topic}
 		}),

@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -100,11 +101,11 @@ func cutSuffix(name string) (base, suffix string) {
 // Load reads a file of tests and the rules that it is about. The file is nil when any problem is an error;
 // warnings about the rules are left to check.
 func Load(name string) (*File, []diag.Problem) {
-	text, err := os.ReadFile(name)
+	source, err := rules.ReadSource(name)
 	if err != nil {
 		return nil, []diag.Problem{{File: name, Severity: diag.Error, Code: "rules/cannot-read", Message: "cannot be read: " + err.Error()}}
 	}
-	reader, root := rules.NewReader(rules.Source{Name: name, Text: text})
+	reader, root := rules.NewReader(source)
 	if root == nil {
 		return nil, reader.Problems()
 	}
@@ -359,10 +360,7 @@ func (p *parser) readExpectation(n *yaml.Node, g *given) expectation {
 func (p *parser) readHolder(n *yaml.Node) string {
 	by, ok := p.Word(n, "what holds it back, such as once")
 	if ok && !slices.Contains(rules.Holders(), by) {
-		hint := strings.Join(rules.Holders(), ", ")
-		if near, ok := diag.Closest(by, rules.Holders()); ok {
-			hint = `did you mean "` + near + `"?`
-		}
+		hint := cmp.Or(diag.DidYouMean(by, rules.Holders()), strings.Join(rules.Holders(), ", "))
 		p.Problem(n, "rules/wrong-value", hint, "nothing called %q holds rules back", by)
 	}
 	return by
@@ -374,8 +372,5 @@ func (p *parser) closestRule(name string) string {
 	for i, info := range infos {
 		names[i] = info.Name
 	}
-	if near, ok := diag.Closest(name, names); ok {
-		return `did you mean "` + near + `"?`
-	}
-	return ""
+	return diag.DidYouMean(name, names)
 }

@@ -122,21 +122,13 @@ func (c *checker) ambiguous(u rules.NameUse, err error) bool {
 	return ok
 }
 
-// closest is a hint with the name that was probably meant.
-func closest(name string, known []string) string {
-	if meant, ok := diag.Closest(name, known); ok {
-		return fmt.Sprintf("did you mean %q?", meant)
-	}
-	return ""
-}
-
 // mostListed is how many names a hint lists.
 const mostListed = 8
 
 // oneOf is a hint with the name that was probably meant or, if none is near, with all names there are
 // if they are few.
 func oneOf(word, name string, known []string) string {
-	hint := closest(name, known)
+	hint := diag.DidYouMean(name, known)
 	if distinct := slices.Compact(slices.Sorted(slices.Values(known))); hint == "" && len(distinct) > 0 && len(distinct) <= mostListed {
 		hint = word + ": " + strings.Join(distinct, ", ")
 	}
@@ -167,7 +159,7 @@ func (c *checker) admin(u rules.NameUse) {
 		if strings.Contains(u.Name, "@") {
 			known = mails
 		}
-		c.problem(u, diag.Error, CodeUnknownAdmin, closest(u.Name, known), "no admin %q in the workspace", u.Name)
+		c.problem(u, diag.Error, CodeUnknownAdmin, diag.DidYouMean(u.Name, known), "no admin %q in the workspace", u.Name)
 	case u.Use == actions.UseAssign && !found.HasInboxSeat:
 		c.problem(u, diag.Error, CodeNoInboxSeat, "give them a seat in Intercom, or name somebody else", "%s cannot be assigned conversations: no inbox seat in Intercom", u.Name)
 	}
@@ -205,7 +197,7 @@ func (c *checker) exactly(u rules.NameUse, code string, known bool, found string
 	if known {
 		return
 	}
-	hint := closest(u.Name, all)
+	hint := diag.DidYouMean(u.Name, all)
 	if found != "" {
 		hint = fmt.Sprintf("it is compared exactly: write %q", found)
 	}
@@ -239,12 +231,12 @@ func (c *checker) tag(u rules.NameUse) {
 			return
 		}
 		if u.Use == actions.UseTag {
-			c.problem(u, diag.Warning, CodeUnknownTag, closest(u.Name, named), "no tag %q in the workspace: it is made when the rule first runs", u.Name)
+			c.problem(u, diag.Warning, CodeUnknownTag, diag.DidYouMean(u.Name, named), "no tag %q in the workspace: it is made when the rule first runs", u.Name)
 			return
 		}
 		if slices.ContainsFunc(c.made, func(name string) bool { return strings.EqualFold(name, u.Name) }) {
 			return
 		}
 	}
-	c.problem(u, diag.Warning, CodeUnknownTag, closest(u.Name, slices.Concat(named, c.made)), "no tag %q in the workspace, and no rule makes it", u.Name)
+	c.problem(u, diag.Warning, CodeUnknownTag, diag.DidYouMean(u.Name, slices.Concat(named, c.made)), "no tag %q in the workspace, and no rule makes it", u.Name)
 }

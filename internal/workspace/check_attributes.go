@@ -47,7 +47,7 @@ func (c *checker) attribute(u rules.NameUse) {
 
 // noAttribute reports an attribute that nothing has.
 func (c *checker) noAttribute(u rules.NameUse) {
-	hint := closest(u.Name, c.attributeNames(u.Of))
+	hint := diag.DidYouMean(u.Name, c.attributeNames(u.Of))
 	for _, a := range c.s.attributes(u.Of) {
 		switch {
 		case a.Archived:
@@ -87,7 +87,7 @@ func (c *checker) setAttribute(u rules.NameUse) {
 	case err != nil && c.archived(u):
 		c.problem(u, diag.Error, CodeArchived, "take it out of the archive, or name another", "the %s attribute %q is archived in Intercom: it takes no new values", u.Of, u.Name)
 	case err != nil:
-		c.problem(u, diag.Error, CodeUnknownAttribute, closest(u.Name, c.attributeNames(u.Of)), "no %s attribute %q in the workspace", u.Of, u.Name)
+		c.problem(u, diag.Error, CodeUnknownAttribute, diag.DidYouMean(u.Name, c.attributeNames(u.Of)), "no %s attribute %q in the workspace", u.Of, u.Name)
 	default:
 		if err := actions.CanSet(u.Of, a); err != nil {
 			c.problem(u, diag.Error, CodeReadOnlyAttribute, "", "%v", err)
@@ -111,7 +111,7 @@ func quoted(s string) string { return strconv.Quote(s) }
 // closestValue is a hint with the option that was probably meant.
 func closestValue(v any, options []string) string {
 	if text, ok := v.(string); ok {
-		return closest(text, options)
+		return diag.DidYouMean(text, options)
 	}
 	return ""
 }

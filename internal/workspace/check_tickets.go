@@ -119,7 +119,7 @@ func (c *checker) ticketAttribute(u rules.NameUse) {
 	}
 	switch {
 	case !u.Compared && len(have) == 0 && !slices.Contains(everyTicket, u.Name):
-		c.problem(u, diag.Error, CodeUnknownAttribute, closest(u.Name, names), "no ticket type has an attribute %q", u.Name)
+		c.problem(u, diag.Error, CodeUnknownAttribute, diag.DidYouMean(u.Name, names), "no ticket type has an attribute %q", u.Name)
 	case u.Compared && len(have) > 0:
 		var first comparison
 		for i, a := range have {
@@ -187,8 +187,8 @@ func (c *checker) setTicketAttribute(u rules.NameUse) {
 	case archived:
 		c.problem(u, diag.Error, CodeArchived, "take it out of the archive, or name another", "the ticket attribute %q is archived in Intercom: it takes no new values", u.Name)
 	case u.Of != "" && unknown != nil:
-		c.problem(u, diag.Error, CodeUnknownAttribute, closest(u.Name, names), "%v", unknown)
+		c.problem(u, diag.Error, CodeUnknownAttribute, diag.DidYouMean(u.Name, names), "%v", unknown)
 	default:
-		c.problem(u, diag.Error, CodeUnknownAttribute, closest(u.Name, names), "no ticket type has an attribute %q", u.Name)
+		c.problem(u, diag.Error, CodeUnknownAttribute, diag.DidYouMean(u.Name, names), "no ticket type has an attribute %q", u.Name)
 	}
 }
