@@ -350,9 +350,11 @@ func TestRouting_wait_is_not_overtaken(t *testing.T) {
 		d.want("at first", d.has(ids...), "- - - - -")
 		time.Sleep(7 * time.Second)
 		d.away(d.ada, false)
+		time.Sleep(30 * time.Millisecond) // that is told first; a look-up takes longer
 		ids = append(ids, must(t)(d.sim.CustomerStarts(d.customer(), "Hello")))
 		time.Sleep(50 * time.Millisecond)
-		d.away(d.ben, false) // tells again, while the first is being served
+		d.away(d.ben, false)        // tells again, while the first is being served
+		time.Sleep(5 * time.Second) // while it is asked who has time, nothing waits in the store
 		d.settle(20 * time.Second)
 		d.want("when two come back", d.has(ids...), "Ada Ben - - - -")
 		if !strings.Contains(d.detail(ids[5]), "waits behind others") {
