@@ -22,6 +22,11 @@ const (
 	StateParked     ActionState = "parked"
 )
 
+// ActionStates are all states.
+func ActionStates() []ActionState {
+	return []ActionState{StatePlanned, StateAttempting, StateDone, StateDead, StateParked, StateHeld}
+}
+
 // Action is one planned side effect and how far it has come.
 type Action struct {
 	ID          int64
