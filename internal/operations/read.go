@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"switchboard/internal/event"
 	"switchboard/internal/rules"
@@ -57,9 +58,12 @@ func pageOf(since, until time.Time, before int64, limit int) (store.Page, error)
 	return store.Page{Since: since, Until: until, Before: before, Limit: limit}, nil
 }
 
-// texts refuses what is too long to be looked for.
+// texts refuses what cannot be looked for.
 func texts(list ...string) error {
 	for _, text := range list {
+		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			return refuse("%q is no text that can be looked for", text)
+		}
 		if len(text) > longestText {
 			return refuse("a text of %d characters is too long to be looked for: at most %d", len(text), longestText)
 		}

@@ -78,11 +78,12 @@ func (x Reader) Timers(ctx context.Context, s *store.Store, r TimersRequest) (an
 // timerCursor is the place of a timer in the order.
 type timerCursor struct {
 	Due                      time.Time
+	Place                    int
 	Workspace, Subject, Rule string
 }
 
 func cursor(t *store.Timer) string {
-	text, _ := json.Marshal(timerCursor{t.DueAt, t.Workspace, t.Subject, t.Rule}) // times of the store can
+	text, _ := json.Marshal(timerCursor{t.DueAt, t.Place, t.Workspace, t.Subject, t.Rule}) // times of the store can
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
@@ -98,7 +99,7 @@ func readCursor(text string) (*store.Timer, error) {
 	if err != nil || len(text) > 4*longestText {
 		return nil, refuse("after: say the next of the page before, or nothing")
 	}
-	return &store.Timer{DueAt: c.Due, Workspace: c.Workspace, Subject: c.Subject, Rule: c.Rule}, nil
+	return &store.Timer{DueAt: c.Due, Place: c.Place, Workspace: c.Workspace, Subject: c.Subject, Rule: c.Rule}, nil
 }
 
 // timerViews are timers with the words of the rules in use.

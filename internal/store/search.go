@@ -106,7 +106,7 @@ func (s *Store) start(ctx context.Context, w *walk[Found], q Search) error {
 		}
 		w.source, w.args = ofSubjects([]any{q.Subject}, workspaces)
 	case q.Ran != "":
-		w.source, w.args = "SELECT DISTINCT seq AS k FROM runs WHERE rule = $1", []any{q.Ran}
+		w.source, w.args = "SELECT seq AS k FROM runs WHERE rule = $1", []any{q.Ran}
 	}
 	return nil
 }

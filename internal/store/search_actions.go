@@ -43,13 +43,14 @@ func (s *Store) SearchActions(ctx context.Context, q ActionSearch) ([]Action, Se
 	return w.page(ctx, s, q.Page)
 }
 
-// fewOpen is how many actions may wait for their index to be of use: it does not have them in order.
-const fewOpen = 2000
+// few is how many rows an index may have that does not have them in the order of the walk, to be of use. If there are
+// more, some of them come soon when one looks at all.
+const few = 2000
 
-// startActions chooses the rows that are looked at: the fewest for which there is an index.
+// startActions chooses the rows that are looked at: the fewest for which there is an index. +id keeps SQLite from
+// going through the ids in their order, past all actions.
 func (s *Store) startActions(ctx context.Context, w *walk[Action], q ActionSearch) error {
 	w.source = w.all()
-	const open = "SELECT id AS k FROM actions WHERE state IN ('planned', 'attempting')"
 	switch {
 	case len(q.IDs) > 0:
 		w.source = "SELECT id AS k FROM actions WHERE id IN (" + numbers(q.IDs) + ")"
@@ -59,23 +60,30 @@ func (s *Store) startActions(ctx context.Context, w *walk[Action], q ActionSearc
 			return err
 		}
 		events, args := ofSubjects([]any{q.Subject}, workspaces)
-		w.source, w.args = "SELECT id AS k FROM actions WHERE seq IN ("+events+")", args
+		return s.startAt(ctx, w, events, "SELECT +id AS k FROM actions WHERE seq IN ("+events+")", args)
 	case q.State == StateDead || q.State == StateParked || q.State == StateHeld:
 		w.source, w.args = "SELECT id AS k FROM actions WHERE state = $1 AND state IN ('dead', 'parked', 'held')", []any{string(q.State)}
 	case q.State == StateAttempting:
-		w.source = "SELECT id AS k FROM actions WHERE state = 'attempting'"
+		w.source = "SELECT +id AS k FROM actions WHERE state = 'attempting'"
 	case q.State == StatePlanned:
-		n := 0
-		rows, err := s.query(ctx, "SELECT count(*) FROM ("+open+" "+limit(fewOpen+1)+") q")
-		if err != nil {
-			return err
-		}
-		if err := eachRow(rows, func(r *sql.Rows) error { return r.Scan(&n) }); err != nil {
-			return err
-		}
-		if n <= fewOpen {
-			w.source = open
-		}
+		const open = "SELECT +id AS k FROM actions WHERE state IN ('planned', 'attempting')"
+		return s.startAt(ctx, w, open, open, nil)
+	}
+	return nil
+}
+
+// startAt starts at a source if that is few rows.
+func (s *Store) startAt(ctx context.Context, w *walk[Action], counted, source string, args []any) error {
+	rows, err := s.readOnce(ctx, "SELECT count(*) FROM (SELECT k FROM ("+counted+") q "+limit(few+1)+") q", args...)
+	if err != nil {
+		return err
+	}
+	n := 0
+	if err := eachRow(rows, func(r *sql.Rows) error { return r.Scan(&n) }); err != nil {
+		return err
+	}
+	if n <= few {
+		w.source, w.args = source, args
 	}
 	return nil
 }
@@ -225,9 +233,8 @@ func (s *Store) timersBehind(ctx context.Context, q TimerSearch, after *Timer) (
 		args = append([]any{q.Subject}, workspaces...)
 	}
 	if n := len(args); after != nil {
-		due, rest := arg(n+1), params(n+2, 3)
-		where += " AND due_at >= " + due + " AND (due_at > " + due + " OR (workspace, subject, rule) > (" + rest + "))"
-		args = append(args, micros(after.DueAt), after.Workspace, after.Subject, after.Rule)
+		where += " AND (due_at, place, workspace, subject, rule) > (" + params(n+1, 5) + ")"
+		args = append(args, micros(after.DueAt), after.Place, after.Workspace, after.Subject, after.Rule)
 	}
-	return s.timers(ctx, where+" ORDER BY due_at, workspace, subject, rule "+limit(timerStretch), args...)
+	return s.timers(ctx, where+" ORDER BY due_at, place, workspace, subject, rule "+limit(timerStretch), args...)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -127,7 +128,7 @@ func nextLength(length int, took time.Duration) int {
 
 // stretch are the next rows that are looked at: n of them, the last of which has the key low.
 func (w *walk[Row]) stretch(ctx context.Context, s *Store, lowest, before int64, length int) (low int64, n int, err error) {
-	args := append(w.args[:len(w.args):len(w.args)], before, lowest)
+	args := slices.Concat(w.args, []any{before, lowest})
 	rows, err := s.readOnce(ctx, "SELECT coalesce(min(k), 0), count(*) FROM (SELECT k FROM ("+w.source+") q WHERE k < "+arg(len(args)-1)+
 		" AND k >= "+arg(len(args))+" ORDER BY k DESC "+limit(length)+") q", args...)
 	if err != nil {
@@ -139,7 +140,7 @@ func (w *walk[Row]) stretch(ctx context.Context, s *Store, lowest, before int64,
 
 // found are up to n rows of a stretch that are meant.
 func (w *walk[Row]) found(ctx context.Context, s *Store, low, before int64, n int) (list []Row, err error) {
-	args := append(w.args[:len(w.args):len(w.args)], before, low)
+	args := slices.Concat(w.args, []any{before, low})
 	var where strings.Builder
 	for i, condition := range w.filters {
 		args = append(args, w.values[i])
