@@ -14,7 +14,7 @@ import (
 // TestActions: whatever is asked, the pages together hold what a look at each action finds, each once.
 func TestActions(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
-		w := newWorld(t, s, 11, 300)
+		w := newWorld(t, s, 11, 250)
 		var all []store.Action
 		for _, p := range w.events {
 			all = append(all, p.actions...)
@@ -27,7 +27,7 @@ func TestActions(t *testing.T) {
 		if len(states) != len(store.ActionStates()) {
 			t.Fatalf("the actions are %v: some state is not tested", states)
 		}
-		for range 300 {
+		for range 150 {
 			r := w.actionRequest()
 			var want, got []int64
 			for _, a := range all {

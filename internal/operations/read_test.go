@@ -315,12 +315,12 @@ func (w *world) request() (r operations.EventsRequest) {
 // says what became of its event.
 func TestEvents(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
-		w := newWorld(t, s, 7, 400)
+		w := newWorld(t, s, 7, 250)
 		byNumber := map[int64]*past{}
 		for _, p := range w.events {
 			byNumber[p.ev.Seq] = p
 		}
-		for range 400 {
+		for range 200 {
 			r := w.request()
 			want, got := w.meant(r), []int64(nil)
 			for r.Before = 0; ; {

@@ -46,12 +46,21 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
-// BenchmarkDecide claims, reads and decides stored events that lead to nothing, which is what
-// most events do.
+// BenchmarkDecide claims, reads and decides stored events that lead to nothing, which is what most events do, and
+// events about contacts on each of which a rule runs.
 func BenchmarkDecide(b *testing.B) {
+	b.Run("nothing", func(b *testing.B) { decideEvents(b, "conversation/", nil) })
+	b.Run("a run", func(b *testing.B) {
+		action := store.PlannedAction{Kind: "tag", Params: json.RawMessage(`{"tags":["Refund"]}`)}
+		decideEvents(b, "contact/", []store.Run{{Rule: "refunds-to-finance", Actions: []store.PlannedAction{action, action}}})
+	})
+}
+
+func decideEvents(b *testing.B, kind string, runs []store.Run) {
+	b.Helper()
 	s := open(b)
 	for i := range b.N {
-		put(b, s, fmt.Sprint("n", i), fmt.Sprint("conversation/", i))
+		put(b, s, fmt.Sprint("n", i), fmt.Sprint(kind, i))
 	}
 	trace := json.RawMessage(`{"rules":[]}`)
 	b.ResetTimer()
@@ -66,7 +75,7 @@ func BenchmarkDecide(b *testing.B) {
 				events, err := s.PendingEvents(b.Context(), c, 16)
 				for i, ev := range events {
 					if err == nil {
-						err = s.SaveDecision(b.Context(), c, store.Decision{Seq: ev.Seq, At: start, Trace: trace}, i == len(events)-1)
+						err = s.SaveDecision(b.Context(), c, store.Decision{Seq: ev.Seq, At: start, Trace: trace, Runs: runs}, i == len(events)-1)
 					}
 				}
 				results <- err
