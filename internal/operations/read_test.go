@@ -86,7 +86,7 @@ func newWorld(t *testing.T, s *store.Store, seed uint64, n int) *world {
 		}
 		ev := event.Event{
 			ID: id, Workspace: one(w.rnd, someWorkspaces), Topic: one(w.rnd, someTopics), Subject: one(w.rnd, someSubjects),
-			CreatedAt: at.Add(-time.Duration(w.rnd.IntN(9)) * time.Second), ReceivedAt: at, Payload: []byte(`{"n":` + fmt.Sprint(i) + `}`),
+			CreatedAt: at.Add(-time.Hour), ReceivedAt: at.Add(-time.Duration(w.rnd.IntN(300)) * time.Second), Payload: []byte(`{"n":` + fmt.Sprint(i) + `}`),
 		}
 		if w.rnd.IntN(2) == 0 {
 			ev.Part = fmt.Sprint("p", i/3)
