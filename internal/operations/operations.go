@@ -1,5 +1,5 @@
-// Package operations is what operators do with the state by hand: retry what failed, copy the
-// database. The console does it for a running service, and the command line when none runs; both call
+// Package operations is what operators do with the state by hand, such as retrying what failed and copying the
+// database, and what they ask about it (Reader). The console does it for a running service, and the command line when none runs; both call
 // the same functions.
 package operations
 
