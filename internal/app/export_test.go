@@ -27,3 +27,8 @@ func (a *App) Explain(ctx context.Context, r operations.ExplainRequest) (operati
 func (a *App) Shadow(ctx context.Context, r operations.ShadowRequest) (*shadow.Report, error) {
 	return a.shadow(ctx, a.store, r)
 }
+
+// Diagnosis does what POST /api/v1/diagnosis does.
+func (a *App) Diagnosis(ctx context.Context) (operations.Diagnosis, error) {
+	return a.diagnosis(ctx, a.store, operations.DiagnosisRequest{})
+}

@@ -18,11 +18,12 @@ import (
 // operations are what the command line may ask this service for.
 func (a *App) operations() map[string]console.Operation {
 	return map[string]console.Operation{
-		"backup":  operations.On(a.store, operations.MakeBackup),
-		"explain": operations.On(a.store, a.explain),
-		"replay":  operations.On(a.store, a.replay),
-		"retry":   operations.On(a.store, a.retry),
-		"shadow":  operations.On(a.store, a.shadow),
+		"backup":    operations.On(a.store, operations.MakeBackup),
+		"diagnosis": operations.On(a.store, a.diagnosis),
+		"explain":   operations.On(a.store, a.explain),
+		"replay":    operations.On(a.store, a.replay),
+		"retry":     operations.On(a.store, a.retry),
+		"shadow":    operations.On(a.store, a.shadow),
 	}
 }
 
