@@ -30,6 +30,9 @@ type simulatorCmd struct {
 	Fail    []string      `help:"What goes wrong, and how often; see above." placeholder:"NAME=RATE"`
 	Latency time.Duration `help:"About how long answers take." default:"0s"`
 
+	Region string        `help:"Where the workspace is hosted, as its answers say." enum:"us,eu,au" default:"us"`
+	Skew   time.Duration `help:"How far its clock is ahead of this machine's; negative when it is behind." default:"0s"`
+
 	Empty   bool    `help:"Begin with nobody but the token's own admin, in place of a sample workspace."`
 	Traffic float64 `help:"Conversations that customers begin each second." default:"0"`
 	Seed    uint64  `help:"Another seed, other ids and other faults." default:"1"`
@@ -92,6 +95,7 @@ func (c *simulatorCmd) options(log io.Writer) (simulator.Options, error) {
 	signing, err2 := orSecret(c.Secret, "INTERCOM_CLIENT_SECRET")
 	o := simulator.Options{
 		Token: token, Secret: signing, AppID: c.AppID, WebhookURL: c.Webhook, RateLimit: c.Limit, Old: c.OldForm,
+		Region: strings.ToUpper(c.Region), Skew: c.Skew,
 		Seed: c.Seed, JournalCap: 1_000, KeepConversations: 20_000,
 	}
 	errs := []error{err1, err2}

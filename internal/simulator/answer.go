@@ -18,6 +18,7 @@ type answer struct {
 	limit     int
 	remaining int
 	resetAt   time.Time
+	skew      time.Duration // of the clock that it tells of
 	latency   time.Duration
 	fault     Fault
 }
@@ -64,13 +65,13 @@ func (a *answer) write(w http.ResponseWriter, spoil func([]byte) []byte) {
 // header sets the headers and returns the whole body.
 func (a *answer) header(w http.ResponseWriter) []byte {
 	h := w.Header()
-	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Set("Date", time.Now().Add(a.skew).UTC().Format(http.TimeFormat))
 	h.Set("X-Request-Id", a.requestID)
 	h.Set("Intercom-Version", apiVersion)
 	if a.limited {
 		h.Set("X-RateLimit-Limit", strconv.Itoa(a.limit))
 		h.Set("X-RateLimit-Remaining", strconv.Itoa(a.remaining))
-		h.Set("X-RateLimit-Reset", strconv.FormatInt(a.resetAt.Unix(), 10))
+		h.Set("X-RateLimit-Reset", strconv.FormatInt(a.resetAt.Add(a.skew).Unix(), 10))
 	}
 	if a.page != "" {
 		h.Set("Content-Type", "text/html")

@@ -79,7 +79,7 @@ func (s *Simulator) carryOut(rt route, r *http.Request, body []byte) (*answer, E
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	a := &answer{requestID: s.requests.uuid(), latency: s.faults.latency()}
+	a := &answer{requestID: s.requests.uuid(), latency: s.faults.latency(), skew: s.options.Skew}
 	e := Entry{
 		Seq: s.journal.total + 1, Time: now, Method: r.Method, Path: r.URL.Path, Endpoint: rt.endpoint(),
 		Effect: EffectNone, RequestID: a.requestID,
@@ -134,6 +134,8 @@ func (a *answer) refusal() *apiError {
 		return errRevoked
 	case Restricted:
 		return errRestricted
+	case Forbidden:
+		return errForbidden
 	}
 	return failed(cmp.Or(a.fault.Status, http.StatusInternalServerError))
 }

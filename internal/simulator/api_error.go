@@ -37,6 +37,7 @@ var (
 	errUnauthorized    = &apiError{status: http.StatusUnauthorized, code: "unauthorized", message: "Access Token Invalid"}
 	errRevoked         = &apiError{status: http.StatusUnauthorized, code: "token_revoked", message: "Access Token Revoked"}
 	errRestricted      = &apiError{status: http.StatusForbidden, code: "api_plan_restricted", message: "Active subscription needed."}
+	errForbidden       = &apiError{status: http.StatusForbidden, code: "forbidden", message: "Not authorized to access resource"}
 	errVersion         = &apiError{status: http.StatusBadRequest, code: "intercom_version_invalid", message: "The requested version could not be found"}
 	errNoPath          = &apiError{status: http.StatusNotFound, code: "not_found", message: "The requested resource was not found"}
 	errNoMethod        = &apiError{status: http.StatusMethodNotAllowed, code: "client_error", message: "The method is not allowed for this path"}

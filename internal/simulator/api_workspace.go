@@ -8,7 +8,7 @@ func getMe(c *call) (any, error) {
 		"type": "admin", "id": admin.ID, "email": admin.Email, "name": admin.Name, "email_verified": true,
 		"app": map[string]any{
 			"type": "app", "id_code": c.options.AppID, "name": "Simulated workspace", "created_at": int64(1_500_000_000),
-			"secure": false, "identity_verification": false, "timezone": "UTC", "region": "US",
+			"secure": false, "identity_verification": false, "timezone": "UTC", "region": c.options.Region,
 		},
 		"avatar": avatar(), "has_inbox_seat": !admin.NoInboxSeat,
 	}, nil

@@ -28,6 +28,7 @@ const (
 	TooMany     FaultKind = "too_many"     // 429, as if the window were used up
 	Revoked     FaultKind = "revoked"      // 401 token_revoked
 	Restricted  FaultKind = "restricted"   // 403 api_plan_restricted
+	Forbidden   FaultKind = "forbidden"    // 403 forbidden, as for a token without the permission
 )
 
 // hangBound is how long a hang lasts when nobody ends it.
@@ -45,7 +46,7 @@ func (k FaultKind) cut() bool {
 // before tells whether the fault strikes before the call has its effect.
 func (k FaultKind) before() bool {
 	switch k {
-	case FailBefore, ResetBefore, HangBefore, TooMany, Revoked, Restricted:
+	case FailBefore, ResetBefore, HangBefore, TooMany, Revoked, Restricted, Forbidden:
 		return true
 	}
 	return false

@@ -23,6 +23,7 @@ var faultNames = map[string]Fault{
 	"429":          {Kind: TooMany},
 	"401":          {Kind: Revoked},
 	"403":          {Kind: Restricted},
+	"forbidden":    {Kind: Forbidden},
 	"reset-before": {Kind: ResetBefore},
 	"reset-after":  {Kind: ResetAfter},
 	"hang-before":  {Kind: HangBefore},

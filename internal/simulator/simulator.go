@@ -31,6 +31,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // Options are the settings of a simulated workspace. The zero value of a field is a usable
@@ -71,6 +72,11 @@ type Options struct {
 	// RateLimit is how many calls a window of ten seconds allows; 0 means 1667, which is
 	// Intercom's default of 10,000 a minute.
 	RateLimit int
+	// Region is where the workspace is hosted, as GET /me says: US, EU or AU; "US" when empty.
+	Region string
+	// Skew is how far its clock is ahead of this machine's, in the Date of its answers and the end of
+	// its rate-limit windows; negative when it is behind.
+	Skew time.Duration
 	// Faults are what goes wrong from the start; SetFaults changes them.
 	Faults Faults
 
@@ -128,6 +134,9 @@ type Simulator struct {
 func New(o Options) *Simulator {
 	if o.AppID == "" {
 		o.AppID = DefaultAppID
+	}
+	if o.Region == "" {
+		o.Region = "US"
 	}
 	if o.AppPackageCode == "" {
 		o.AppPackageCode = DefaultAppPackageCode
