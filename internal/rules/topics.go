@@ -96,3 +96,9 @@ func (p topicPattern) suggestion() string {
 	}
 	return fmt.Sprintf("there is for instance %q", best)
 }
+
+// TopicMatches tells whether an entry of when or cancel_on listens to a topic.
+func TopicMatches(pattern, topic string) bool {
+	p, err := parsePattern(pattern)
+	return err == nil && p.matches(topic)
+}
