@@ -65,6 +65,7 @@ type cli struct {
 	Backtest  backtestCmd  `cmd:"" help:"Say what changed rules would have done otherwise."`
 	Backfill  backfillCmd  `cmd:"" help:"Recover events that no notification told of."`
 	Explain   explainCmd   `cmd:"" help:"Say why the rules did what they did on an event, or did not."`
+	Doctor    doctorCmd    `cmd:"" help:"Say what is wrong with a set-up, and what to do about it."`
 	Docs      docsCmd      `cmd:"" help:"Print the lists of facts, functions and codes of problems, and the JSON Schema of rules."`
 	API       apiCmd       `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
 	Backup    backupCmd    `cmd:"" help:"Copy the database while the service runs."`

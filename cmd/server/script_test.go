@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +39,17 @@ func TestScripts(t *testing.T) {
 				ts.Check(writeHistory(context.Background(), ts.MkAbs(args[0]),
 					[]byte(ts.ReadFile(args[1])), []byte(ts.ReadFile(args[2])), []byte(ts.ReadFile(args[3]))))
 			},
+			// scraped ADDR TEXT waits until the metrics there have a line that begins with the text and ends in a
+			// figure above 0.
+			"scraped": func(ts *testscript.TestScript, _ bool, args []string) {
+				for range 500 {
+					if figureAbove0(args[0], args[1]) {
+						return
+					}
+					pause(20 * time.Millisecond)
+				}
+				ts.Fatalf("the metrics of %s have no %s above 0", args[0], args[1])
+			},
 			// listening ADDR waits until somebody listens there.
 			"listening": func(ts *testscript.TestScript, _ bool, args []string) {
 				for range 500 {
@@ -49,4 +63,21 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// figureAbove0 tells whether the metrics at an address have a line that begins with a text and does not end
+// in 0.
+func figureAbove0(address, text string) bool {
+	resp, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(resp.Body)
+	for line := range strings.Lines(string(body)) {
+		if strings.HasPrefix(line, text) && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
+			return true
+		}
+	}
+	return false
 }
