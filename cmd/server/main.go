@@ -68,6 +68,7 @@ type cli struct {
 	Doctor    doctorCmd    `cmd:"" help:"Say what is wrong with a set-up, and what to do about it."`
 	Docs      docsCmd      `cmd:"" help:"Print the lists of facts, functions and codes of problems, and the JSON Schema of rules."`
 	API       apiCmd       `cmd:"" name:"api" help:"Make a call of Intercom's API and print the answer."`
+	Init      initCmd      `cmd:"" help:"Connect a workspace: check the token, and write rules, tests and settings for it."`
 	Backup    backupCmd    `cmd:"" help:"Copy the database while the service runs."`
 	Migrate   migrateCmd   `cmd:"" help:"Copy all state from SQLite to PostgreSQL, or back."`
 	Replay    replayCmd    `cmd:"" help:"Have the rules asked again about stored events."`
