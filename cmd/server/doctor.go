@@ -212,7 +212,7 @@ func (c *doctorCmd) diagnosis(ctx context.Context) (d operations.Diagnosis, err 
 		}
 	}
 	if err := databaseExists(c.Database); err != nil {
-		return d, fmt.Errorf("no service answers at %s, and %w", c.Admin, err)
+		return d, &nowhere{fmt.Errorf("no service answers at %s, and %w", c.Admin, err)}
 	}
 	have, known, err := store.SchemaOf(ctx, c.Database)
 	if err != nil || have != known { // opening it would change it
@@ -227,6 +227,9 @@ func (c *doctorCmd) diagnosis(ctx context.Context) (d operations.Diagnosis, err 
 	return d, errors.Join(err, s.Close())
 }
 
+// nowhere is the error where there is neither a service nor a database.
+type nowhere struct{ error }
+
 // nothing tells when there is nothing that could be looked at.
 func (c *doctorCmd) nothing(ctx context.Context, p *doctor.Patient) error {
 	for _, w := range p.Workspaces {
@@ -237,7 +240,8 @@ func (c *doctorCmd) nothing(ctx context.Context, p *doctor.Patient) error {
 	if c.Workspaces != "" {
 		return nil
 	}
-	if _, err := p.Ask(ctx); err != nil {
+	_, err := p.Ask(ctx)
+	if _, none := errors.AsType[*nowhere](err); none {
 		return fmt.Errorf("there is nothing to look at: no rules and no access token are named, and %w", err)
 	}
 	return nil
