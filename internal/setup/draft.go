@@ -116,9 +116,9 @@ func listed(names []string) string {
 	return strings.Join(strings.Fields(strings.Join(names, ", ")+more), " ")
 }
 
-// text fills a template in.
-func (d draft) text(name string) (string, error) {
+// filled fills the template of a file in.
+func filled(file string, with any) (string, error) {
 	var b bytes.Buffer
-	err := templates.ExecuteTemplate(&b, name+".tmpl", d)
+	err := templates.ExecuteTemplate(&b, file+".tmpl", with)
 	return b.String(), err
 }

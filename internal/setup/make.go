@@ -63,11 +63,11 @@ func Make(ctx context.Context, r Request) (*Plan, error) {
 		return nil, fmt.Errorf("the folder %q has spaces or signs in its path that settings cannot have: choose another", r.Dir)
 	}
 	d := newDraft(r.Found, r.Admin)
-	rulesText, err := d.text("rules.yaml")
+	rulesText, err := filled("rules.yaml", d)
 	if err != nil {
 		return nil, err
 	}
-	testText, err := d.text("rules.test.yaml")
+	testText, err := filled("rules.test.yaml", d)
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +84,12 @@ func Make(ctx context.Context, r Request) (*Plan, error) {
 	p.Files = append(p.Files, File{
 		Path: filepath.Join(r.Dir, "switchboard.env"), Mode: 0o600, Text: r.settings(token, client), About: "settings",
 	})
-	if r.With != "" {
-		p.Files = append(p.Files, r.unit())
+	if r.With == "" {
+		return p, nil
 	}
-	return p, nil
+	starter, err := r.starter()
+	p.Files = append(p.Files, starter)
+	return p, err
 }
 
 // secret plans a file for a secret that is in none yet, and gives the path.
@@ -121,46 +123,21 @@ func (r Request) settings(token, client string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// unit is what starts the service.
-func (r Request) unit() File {
-	if r.With == "systemd" {
-		return File{Path: filepath.Join(r.Dir, "switchboard.service"), Mode: 0o644, About: "a unit for systemd", Text: fmt.Sprintf(`# Put it into /etc/systemd/system, then: systemctl enable --now switchboard
-# deploy/switchboard.service is one that shuts the service off from the rest of the machine.
-[Unit]
-Description=Switchboard, automation for Intercom
-After=network-online.target
-Wants=network-online.target
-StartLimitIntervalSec=0
+// starters are the files that start the service, by what --with calls them.
+var starters = map[string]File{
+	"systemd": {Path: "switchboard.service", About: "a unit for systemd"},
+	"compose": {Path: "compose.yaml", About: "a service for docker compose"},
+}
 
-[Service]
-Type=exec
-ExecStart=%s serve
-EnvironmentFile=%s
-WorkingDirectory=%s
-User=%d
-UMask=0077
-NoNewPrivileges=yes
-Restart=on-failure
-RestartSec=5s
-TimeoutStopSec=30s
-
-[Install]
-WantedBy=multi-user.target
-`, r.Program, filepath.Join(r.Dir, "switchboard.env"), r.Dir, os.Getuid())}
-	}
-	return File{Path: filepath.Join(r.Dir, "compose.yaml"), Mode: 0o644, About: "a service for docker compose", Text: fmt.Sprintf(`# Build the image first: docker build -f deploy/Dockerfile -t switchboard .
-services:
-  switchboard:
-    image: switchboard
-    command: [serve]
-    # The owner of the files, which nobody else can read.
-    user: "%d:%d"
-    env_file: switchboard.env
-    volumes: ["%s:%s"]
-    ports: ["8080:8080"]
-    restart: unless-stopped
-    stop_grace_period: 30s
-`, os.Getuid(), os.Getgid(), r.Dir, r.Dir)}
+// starter is what starts the service.
+func (r Request) starter() (f File, err error) {
+	f = starters[r.With]
+	f.Text, err = filled(f.Path, struct {
+		Program, Dir string
+		User, Group  int
+	}{r.Program, r.Dir, os.Getuid(), os.Getgid()})
+	f.Path, f.Mode = filepath.Join(r.Dir, f.Path), 0o644
+	return f, err
 }
 
 // proved makes sure that check with the names and test pass, by doing both in a folder of its own.
@@ -183,22 +160,27 @@ func proved(ctx context.Context, rulesText, testText string, names *workspace.Sn
 	if len(found.Problems) > 0 {
 		return nil, wrong(found.Problems)
 	}
+	return found.Ruleset, pass(ctx, tests)
+}
+
+// pass runs tests of rules.
+func pass(ctx context.Context, tests string) error {
 	file, problems := ruletest.Load(tests)
 	if file == nil {
-		return nil, wrong(problems)
+		return wrong(problems)
 	}
 	report, err := ruletest.Run(ctx, []*ruletest.File{file}, nil, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, result := range report.Results {
 		if len(result.Failures) > 0 {
 			var text strings.Builder
 			_ = ruletest.WriteResult(&text, result) // a Builder takes everything
-			return nil, fmt.Errorf("a test of the rules for this workspace fails, which is a mistake of this program: %s", text.String())
+			return fmt.Errorf("a test of the rules for this workspace fails, which is a mistake of this program: %s", text.String())
 		}
 	}
-	return found.Ruleset, nil
+	return nil
 }
 
 func wrong(problems []diag.Problem) error {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -21,47 +22,72 @@ func (p *Plan) Put(force bool) (err error) {
 	if err := p.free(); err != nil && !force {
 		return err
 	}
-	var undo []func() error
+	var u undo
 	defer func() {
-		for i := len(undo) - 1; i >= 0 && err != nil; i-- {
-			err = errors.Join(err, undo[i]())
+		if err != nil {
+			err = errors.Join(err, u.run())
 		}
 	}()
-	var staged []string
+	staged, err := p.stage(&u)
 	defer func() {
 		for _, path := range staged {
-			_ = os.Remove(path) // those that were put are gone from there
+			_ = os.Remove(path) // what was put has another name as well
 		}
 	}()
+	if err != nil {
+		return err
+	}
+	old, err := p.move(&u, staged, force)
+	if err != nil {
+		return err
+	}
+	for _, path := range old {
+		_ = os.Remove(path) // all is done; what is left over does no harm
+	}
+	return nil
+}
+
+// undo are the steps that take back what was done, in the order in which it was done.
+type undo []func() error
+
+func (u *undo) add(step func() error) { *u = append(*u, step) }
+
+func (u *undo) run() (err error) {
+	for _, step := range slices.Backward(*u) {
+		err = errors.Join(err, step())
+	}
+	return err
+}
+
+// stage writes every file beside its place.
+func (p *Plan) stage(u *undo) (staged []string, err error) {
 	for _, f := range p.Files {
-		made, err := makeFolder(filepath.Dir(f.Path), f.Secret)
-		undo = append(undo, made...)
-		if err != nil {
-			return err
+		if err := makeFolder(u, filepath.Dir(f.Path), f.Secret); err != nil {
+			return staged, err
 		}
 		path, err := stage(f)
 		if path != "" {
 			staged = append(staged, path)
 		}
 		if err != nil {
-			return fmt.Errorf("write %s: %w", f.Path, err)
+			return staged, fmt.Errorf("write %s: %w", f.Path, err)
 		}
 	}
-	var old []string
+	return staged, nil
+}
+
+// move puts every file into its place; old are the names under which those are kept that were there.
+func (p *Plan) move(u *undo, staged []string, force bool) (old []string, err error) {
 	for i, f := range p.Files {
-		back, kept, err := move(staged[i], f.Path, force)
-		undo = append(undo, back...)
+		kept, err := move(u, staged[i], f.Path, force)
 		if kept != "" {
 			old = append(old, kept)
 		}
 		if err != nil {
-			return fmt.Errorf("put %s: %w", f.Path, err)
+			return old, fmt.Errorf("put %s: %w", f.Path, err)
 		}
 	}
-	for _, path := range old {
-		_ = os.Remove(path) // all is done; what is left over does no harm
-	}
-	return nil
+	return old, nil
 }
 
 // free tells which files are in the way.
@@ -78,8 +104,8 @@ func (p *Plan) free() error {
 	return nil
 }
 
-// makeFolder makes a folder and those above it that are missing, and tells how to take them away again.
-func makeFolder(dir string, secret bool) (undo []func() error, err error) {
+// makeFolder makes a folder and those above it that are missing.
+func makeFolder(u *undo, dir string, secret bool) error {
 	mode := fs.FileMode(0o755)
 	if secret {
 		mode = 0o700
@@ -91,13 +117,13 @@ func makeFolder(dir string, secret bool) (undo []func() error, err error) {
 		}
 		missing = append(missing, at)
 	}
-	for i := len(missing) - 1; i >= 0; i-- {
-		if err := os.Mkdir(missing[i], mode); err != nil {
-			return undo, err
+	for _, folder := range slices.Backward(missing) {
+		if err := os.Mkdir(folder, mode); err != nil {
+			return err
 		}
-		undo = append(undo, func() error { return os.Remove(missing[i]) })
+		u.add(func() error { return os.Remove(folder) })
 	}
-	return undo, nil
+	return nil
 }
 
 // stage writes a file beside its place. No other but the owner can read it from the first moment on.
@@ -118,20 +144,21 @@ func stage(f File) (path string, err error) {
 
 // move puts a file into its place. A link fails if there is something, whoever made it meanwhile. With force,
 // what is there is kept under the name that is returned, until all is done.
-func move(from, to string, force bool) (undo []func() error, kept string, err error) {
+func move(u *undo, from, to string, force bool) (kept string, err error) {
 	if force {
 		kept = from + ".old"
 		switch err := os.Rename(to, kept); {
 		case errors.Is(err, fs.ErrNotExist):
 			kept = ""
 		case err != nil:
-			return nil, "", err
+			return "", err
 		default:
-			undo = append(undo, func() error { return os.Rename(kept, to) })
+			u.add(func() error { return os.Rename(kept, to) })
 		}
 	}
 	if err := os.Link(from, to); err != nil {
-		return undo, kept, err
+		return kept, err
 	}
-	return append(undo, func() error { return os.Remove(to) }), kept, nil
+	u.add(func() error { return os.Remove(to) })
+	return kept, nil
 }

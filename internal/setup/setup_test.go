@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"switchboard/internal/intercom"
 	"switchboard/internal/simulator"
@@ -262,5 +265,32 @@ func TestFind_ends_with_its_context(t *testing.T) {
 	<-ctx.Done()
 	if _, err := Find(ctx, regions(t, map[string]string{"us": "mine"}), "us"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Find = %v", err)
+	}
+}
+
+// What starts the service names the files that are written, and is YAML where it should be.
+func TestMake_starters(t *testing.T) {
+	for with, wants := range map[string][]string{
+		"systemd": {"ExecStart=/usr/bin/switchboard serve\n", "EnvironmentFile=/srv/sw/switchboard.env\n", "User=" + strconv.Itoa(os.Getuid()) + "\n"},
+		"compose": {`volumes: ["/srv/sw:/srv/sw"]`, "env_file: switchboard.env"},
+	} {
+		r := request("/srv/sw", foundWith("", nil, nil))
+		r.With, r.Program = with, "/usr/bin/switchboard"
+		p, err := Make(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		starter := p.Files[len(p.Files)-1]
+		for _, want := range wants {
+			if !strings.Contains(starter.Text, want) {
+				t.Errorf("%s lacks %q:\n%s", starter.Path, want, starter.Text)
+			}
+		}
+		if with == "compose" {
+			var doc map[string]any
+			if err := yaml.Unmarshal([]byte(starter.Text), &doc); err != nil || doc["services"] == nil {
+				t.Errorf("compose.yaml is no YAML with services: %v", err)
+			}
+		}
 	}
 }
