@@ -86,7 +86,7 @@ func (w *workspaceOf) read(ctx context.Context, notes io.Writer) (*workspace.Sna
 		return nil, err
 	}
 	client, err := intercom.New(intercom.Options{
-		BaseURL: one.BaseURL, Token: one.Token, Budget: intercom.NewMemoryBudget(intercom.BudgetOptions{}), UserAgent: "switchboard/" + version(),
+		BaseURL: one.BaseURL, Token: one.Token, Budget: intercom.Unpaced{}, UserAgent: "switchboard/" + version(),
 	})
 	if err != nil {
 		return nil, usageError{err}

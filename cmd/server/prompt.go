@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -25,7 +27,34 @@ func newPrompter(io streams) *prompter {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
-	return &prompter{bufio.NewReader(f), io.err, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) }}
+	return &prompter{bufio.NewReader(f), io.err, func() ([]byte, error) { return readHidden(int(f.Fd())) }}
+}
+
+// readHidden reads a line that the terminal does not show. Whoever gives up in the midst of it gets a terminal
+// back that shows again what is typed.
+func readHidden(fd int) ([]byte, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupted)
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return l.text, l.err
+	case <-interrupted:
+		return nil, errors.Join(errNoAnswer, term.Restore(fd, before))
+	}
 }
 
 // errNoAnswer says that nobody answers any more.

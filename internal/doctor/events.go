@@ -2,8 +2,10 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +61,10 @@ func missed(ctx context.Context, p *Patient, d operations.Diagnosis, w operation
 		found = append(found, warn(fmt.Sprintf("missed events were looked for up to %s ago only", ago(d.Now.Sub(through))), "see the log of the component recovery, and --recover-every"))
 	}
 	unheard, err := wroteSince(ctx, p, w)
+	e, refused := errors.AsType[*intercom.Error](err)
 	switch {
+	case refused && e.Status == http.StatusForbidden:
+		return append(found, unknown("permissions"))
 	case err != nil:
 		return append(found, unknown("intercom"))
 	case unheard > 0:

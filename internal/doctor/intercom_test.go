@@ -240,3 +240,8 @@ func TestPublicURL(t *testing.T) {
 	p.PublicURL = "http://hooks.acme.test/webhooks/intercom"
 	check("error: Intercom sends to https addresses only")
 }
+
+func TestMissed_forbidden(t *testing.T) {
+	s := newSetUp(t, rulesText, simulator.Options{Faults: simulator.Faults{Rules: []simulator.Fault{{Kind: simulator.Forbidden, Endpoint: "POST /conversations/search"}}}})
+	s.want("missed", "note: not looked at: see permissions")
+}

@@ -2,9 +2,7 @@ package workspace
 
 import (
 	"context"
-	"errors"
 	"iter"
-	"net/http"
 	"strings"
 	"sync"
 
@@ -97,11 +95,10 @@ func Permissions(ctx context.Context, client *intercom.Client) []Permission {
 }
 
 func answered(name string, err error) Permission {
-	e, ok := errors.AsType[*intercom.Error](err)
 	switch {
 	case err == nil:
 		return Permission{Name: name, Answer: Granted}
-	case ok && (e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized):
+	case forbidden(err):
 		return Permission{Name: name, Answer: Refused, Err: err}
 	}
 	return Permission{Name: name, Answer: Unknown, Err: err}

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"switchboard/internal/intercom"
 	"switchboard/internal/simulator"
@@ -75,5 +76,24 @@ func TestNeeded(t *testing.T) {
 		if got := Needed(rs); !slices.Equal(got, want) {
 			t.Errorf("%s needs %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Where a permission is missing, some endpoints answer 401 as to a wrong token: the list is missing, and the
+// others are read at once.
+func TestRead_refused_with_401(t *testing.T) {
+	for _, kind := range []simulator.FaultKind{simulator.Revoked, simulator.Restricted, simulator.Forbidden} {
+		api := httptest.NewServer(simulator.New(simulator.Options{Token: "t", Faults: simulator.Faults{
+			Rules: []simulator.Fault{{Kind: kind, Endpoint: "GET /teams"}},
+		}}).Handler())
+		client, err := intercom.New(intercom.Options{BaseURL: api.URL, Token: "t", Budget: intercom.Unpaced{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, missing, err := Read(t.Context(), client, time.Now())
+		if err != nil || len(missing) != 1 || s.Teams != nil || s.Tags == nil || s.Admins == nil {
+			t.Errorf("%s: %+v, %v, %v", kind, s, missing, err)
+		}
+		api.Close()
 	}
 }

@@ -48,10 +48,11 @@ func Read(ctx context.Context, client *intercom.Client, now time.Time) (s *Snaps
 }
 
 // forbidden tells whether Intercom does not let the token read something, or does not have it on the
-// workspace's plan. A token that is wrong altogether has failed before.
+// workspace's plan. Some endpoints say 401 where a permission is missing; a token that is wrong altogether has
+// failed before.
 func forbidden(err error) bool {
 	e, ok := errors.AsType[*intercom.Error](err)
-	return ok && (e.Status == http.StatusForbidden || e.Code == "api_plan_restricted")
+	return ok && (e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized || e.Code == "api_plan_restricted")
 }
 
 // read fills a list, which is not nil then.
