@@ -79,7 +79,7 @@ func TestChecks_of_the_service(t *testing.T) {
 		{"service", func(d *operations.Diagnosis) { d.Workspaces[0].Trouble = "401 token_revoked" }, "error: the service sends nothing: 401 token_revoked"},
 		{"service", func(d *operations.Diagnosis) { d.Version = "v0" }, "note: the service is version v0, and this program v1"},
 		{"service", func(d *operations.Diagnosis) { d.Running = false }, "warning: no service answers at http://admin"},
-		{"database", func(d *operations.Diagnosis) { d.Database.Error = "disk is full" }, "error: the database cannot be written to: disk is full"},
+		{"database", func(d *operations.Diagnosis) { d.Database.Error = "disk is full" }, "error: the database does not do its work: disk is full"},
 		{"database", func(d *operations.Diagnosis) { d.Database.Schema = 12 }, "error: the database's schema is version 12, and the program knows 11"},
 		{"database", func(d *operations.Diagnosis) { d.Database.Schema = 10 }, "note: the database's schema is version 10"},
 		{"database", func(d *operations.Diagnosis) { d.Database.LogBytes = 1 << 30 }, "warning: the write-ahead log has 1.0 GiB beside 1.0 MiB"},

@@ -171,6 +171,12 @@ func TestTopics(t *testing.T) {
 	s.want("topics", "ok: every topic")
 }
 
+// What a rule that is off listens to need not be subscribed.
+func TestTopics_of_rules_that_are_off(t *testing.T) {
+	s := newSetUp(t, strings.Replace(rulesText, "    then:", "    state: off\n    then:", 1), simulator.Options{})
+	s.want("topics", "ok: every topic")
+}
+
 func TestReload_other_rules(t *testing.T) {
 	newSetUp(t, rulesText, simulator.Options{}).want("reload", "warning: the service decides by other rules (abc) than those here (")
 }
@@ -208,9 +214,14 @@ func unasked(context.Context) (operations.Diagnosis, error) {
 func TestPublicURL(t *testing.T) {
 	answer := http.StatusOK
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodHead {
+		switch {
+		case r.Method != http.MethodHead:
 			answer = http.StatusTeapot
+		case r.URL.Path == "/elsewhere": // Intercom does not follow
+			w.WriteHeader(http.StatusOK)
+			return
 		}
+		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(answer)
 	}))
 	defer server.Close()

@@ -53,7 +53,7 @@ func database(ctx context.Context, p *Patient) (found []Finding) {
 	}
 	db := d.Database
 	if db.Error != "" {
-		found = append(found, fail("the database cannot be written to: "+db.Error, "see whether its disk is full, who owns its files, and whether the server takes writes"))
+		found = append(found, fail("the database does not do its work: "+db.Error, "see whether its disk is full, who owns its files, and whether the server takes writes"))
 	}
 	found = append(found, schema(db)...)
 	if db.LogBytes > largeLog {

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -42,7 +43,7 @@ type DatabaseHealth struct {
 	WriteSeconds float64 `json:"write_seconds"`
 	// AheadSeconds is how far its clock is ahead of that of the machine which asked.
 	AheadSeconds float64 `json:"ahead_seconds,omitempty"`
-	// Error says why it cannot be written to; empty if it can.
+	// Error says why it cannot be written to or read; empty if it can.
 	Error string `json:"error,omitempty"`
 }
 
@@ -131,7 +132,7 @@ type Diagnostician struct {
 // its conversation has something before it.
 const overdue = 2 * time.Minute
 
-// Diagnose looks at everything.
+// Diagnose looks at everything. That the database does not answer is part of what it finds.
 func (d Diagnostician) Diagnose(ctx context.Context, s *store.Store, _ DiagnosisRequest) (Diagnosis, error) {
 	out := Diagnosis{Running: d.Running, Version: d.Version, Started: d.Started.UTC(), Now: s.Now().UTC()}
 	out.Database = databaseHealth(ctx, s)
@@ -145,12 +146,13 @@ func (d Diagnostician) Diagnose(ctx context.Context, s *store.Store, _ Diagnosis
 	for _, r := range all {
 		out.Replicas = append(out.Replicas, Replica{r.Name, r.Version, r.Ruleset, r.SeenAt.UTC(), r.ID == self})
 	}
-	var err error
-	if out.Waiting, err = waiting(ctx, s); err != nil {
-		return out, err
+	var err1, err2 error
+	out.Waiting, err1 = waiting(ctx, s)
+	out.Workspaces, err2 = d.workspaces(ctx, s)
+	if err := errors.Join(err1, err2); err != nil && out.Database.Error == "" {
+		out.Database.Error = err.Error()
 	}
-	out.Workspaces, err = d.workspaces(ctx, s)
-	return out, err
+	return out, ctx.Err()
 }
 
 func databaseHealth(ctx context.Context, s *store.Store) DatabaseHealth {

@@ -29,7 +29,7 @@ func (s *Store) Health(ctx context.Context) (h Health, err error) {
 	h = Health{Kind: s.dialect.name, Path: s.path, Known: s.schema}
 	began := time.Now()
 	if err := s.Ping(ctx); err != nil {
-		return h, fmt.Errorf("write to the database: %w", err)
+		return h, fmt.Errorf("read and write: %w", err)
 	}
 	h.WriteTook = time.Since(began)
 	if h.Schema, err = s.number(ctx, "SELECT coalesce(max(version), 0) FROM schema_migrations"); err != nil {
