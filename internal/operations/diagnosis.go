@@ -185,7 +185,7 @@ func (d Diagnostician) workspaces(ctx context.Context, s *store.Store) (list []W
 		list, err = d.Workspaces(ctx)
 	} else {
 		var ids []string
-		ids, err = s.Workspaces(ctx)
+		ids, err = s.ServedWorkspaces(ctx)
 		for _, id := range ids {
 			list = append(list, WorkspaceHealth{ID: id})
 		}

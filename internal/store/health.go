@@ -90,16 +90,16 @@ type Arrivals struct {
 	LastRecovered time.Time
 }
 
-// MostArrivals is how many events Arrivals looks at. It looks for them among the newest mostSearched of all
+// MostArrivals is how many events Arrivals looks at. It looks for them among the newest mostLookedAt of all
 // workspaces: for one that is quiet beside others, the whole table would be read.
-const MostArrivals, mostSearched = 10_000, 500_000
+const MostArrivals, mostLookedAt = 10_000, 500_000
 
 // Arrivals tells what came in of late: of the newest MostArrivals events that are filed.
 func (s *Store) Arrivals(ctx context.Context, workspace string) (a Arrivals, err error) {
 	a.Topics = map[string]time.Time{}
 	rows, err := s.query(ctx, `
 		SELECT id, topic, received_at FROM events
-		WHERE workspace = $1 AND seq > (SELECT coalesce(max(seq), 0) FROM events) - $2 ORDER BY seq DESC `+limit(MostArrivals), workspace, mostSearched)
+		WHERE workspace = $1 AND seq > (SELECT coalesce(max(seq), 0) FROM events) - $2 ORDER BY seq DESC `+limit(MostArrivals), workspace, mostLookedAt)
 	if err != nil {
 		return a, err
 	}
@@ -138,8 +138,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Workspaces are the app ids of the workspaces that this database was used for.
-func (s *Store) Workspaces(ctx context.Context) (ids []string, err error) {
+// ServedWorkspaces are the app ids of the workspaces that a service was run for, whether or not events came.
+func (s *Store) ServedWorkspaces(ctx context.Context) (ids []string, err error) {
 	rows, err := s.query(ctx, "SELECT workspace FROM recoveries ORDER BY workspace")
 	if err != nil {
 		return nil, err
