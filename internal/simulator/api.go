@@ -113,7 +113,7 @@ func (s *Simulator) judge(c *call, rt route, a *answer) (any, error) {
 		return nil, rateLimited(a.limit)
 	}
 	c.entry.Count = s.window.use.Used
-	a.fault = s.faults.pick(rt.endpoint(), c.wants(rt))
+	a.fault = s.faults.pick(rt.endpoint(), c.r.URL.Path, c.wants(rt))
 	if a.fault.Kind.before() {
 		return nil, a.refusal()
 	}

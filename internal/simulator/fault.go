@@ -58,6 +58,8 @@ type Fault struct {
 	// Endpoint limits it to calls of an endpoint, such as "POST /conversations/{id}/reply"; a
 	// method alone or a path alone fit too. Empty fits every call.
 	Endpoint string
+	// Path limits it to calls of exactly this path, such as /conversations/215472001; empty fits all.
+	Path string
 	// Effect limits it to calls that ask for this effect, such as EffectNote; empty fits all.
 	Effect Effect
 	// Rate is the share of the fitting calls that it strikes, 0 to 1. 0 means all of them:
@@ -109,15 +111,15 @@ func newFaultPlan(seed uint64, f Faults) *faultPlan {
 }
 
 // pick is the fault of a call; its Kind is empty when there is none.
-func (p *faultPlan) pick(endpoint string, wants Effect) Fault {
+func (p *faultPlan) pick(endpoint, called string, wants Effect) Fault {
 	for i, f := range p.script {
-		if f.fits(endpoint, wants) {
+		if f.fits(endpoint, called, wants) {
 			p.script = slices.Delete(p.script, i, i+1)
 			return f
 		}
 	}
 	for i, f := range p.Rules {
-		if !f.fits(endpoint, wants) || f.Times > 0 && p.struck[i] >= f.Times {
+		if !f.fits(endpoint, called, wants) || f.Times > 0 && p.struck[i] >= f.Times {
 			continue
 		}
 		if f.Rate == 0 || p.dice[i].Float64() < f.Rate {
@@ -134,8 +136,8 @@ func (p *faultPlan) pick(endpoint string, wants Effect) Fault {
 // planned are the calls that need a plan.
 var planned = regexp.MustCompile(`^[A-Z]+ /(conversations|messages|tickets)`)
 
-func (f Fault) fits(endpoint string, wants Effect) bool {
-	if f.Effect != "" && f.Effect != wants {
+func (f Fault) fits(endpoint, called string, wants Effect) bool {
+	if f.Effect != "" && f.Effect != wants || f.Path != "" && f.Path != called {
 		return false
 	}
 	method, path, _ := strings.Cut(endpoint, " ")

@@ -330,3 +330,19 @@ func TestPipe_reset_is_seen_by_the_other_end(t *testing.T) {
 		t.Errorf("a closed connection ends with %v", err)
 	}
 }
+
+// A fault for one path strikes that call only.
+func TestFault_path(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		one, other := b.starts("hello"), b.starts("hello")
+		b.FaultNext(Fault{Kind: Forbidden, Endpoint: "GET /conversations/{id}", Path: "/conversations/" + other})
+		for i, want := range []struct {
+			id     string
+			status int
+		}{{one, 200}, {other, 403}, {other, 200}} {
+			if r := b.call("GET", "/conversations/"+want.id, ""); r.status != want.status {
+				t.Errorf("call %d: %d, want %d", i, r.status, want.status)
+			}
+		}
+	})
+}
