@@ -142,6 +142,10 @@ func (d *demo) announce() {
   rules    %s  (edit them: changes are taken over at once)
   budget   %d API calls in 10 seconds
 
+Look around in the console: each event and why the rules did what they did, what was sent, what
+waits. Some things go wrong on purpose: a dead letter to retry, and a reply that may have arrived
+or not, for you to decide (it takes half a minute).
+
 Each line: seconds, conversation, what happened; below an event the rules that ran on it and
 what they did.
 
@@ -158,6 +162,9 @@ func (d *demo) run(ctx context.Context) {
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
 	go func() { _ = d.sim.Run(delivering) }()
+	if d.cmd.For == 0 { // there is somebody to look at it
+		go d.mishaps(ctx)
+	}
 	if err := d.sim.Live(ctx, simulator.TrafficOptions{Rate: d.cmd.Rate, Speed: 600}); err != nil {
 		d.story.printf("the help desk stopped: %v\n", err)
 	}

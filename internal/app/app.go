@@ -197,6 +197,9 @@ func (a *App) buildServers(context.Context) error {
 		Backfill:   a.backfill(),
 		Operations: a.operations(),
 		Long:       a.longOperations(),
+		Reader:     operations.Reader{Ruleset: a.rulesOf, Workspace: a.workspaceNamed},
+		Store:      a.store,
+		Retry:      a.retry,
 		Shadow: func(ctx context.Context, workspace, rule string, since time.Time) (*shadow.Report, error) {
 			return a.shadow(ctx, a.store, operations.ShadowRequest{Workspace: workspace, Rule: rule, Since: since})
 		},

@@ -4,7 +4,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -24,6 +23,7 @@ import (
 
 	"switchboard/internal/diag"
 	"switchboard/internal/intercom"
+	"switchboard/internal/operations"
 	"switchboard/internal/rules"
 	"switchboard/internal/shadow"
 	"switchboard/internal/store"
@@ -108,6 +108,11 @@ type Options struct {
 	// Shadow tells what rules in shadow would have done since a time: of a workspace by its name, and of one
 	// rule if it has a name.
 	Shadow func(ctx context.Context, workspace, rule string, since time.Time) (*shadow.Report, error)
+	// Reader answers what the pages about events, actions and timers ask, from Store.
+	Reader operations.Reader
+	Store  *store.Store
+	// Retry does what the buttons of the page about actions say.
+	Retry func(context.Context, *store.Store, operations.RetryRequest) (operations.RetryAnswer, error)
 	// Token, if set, must be sent as a bearer token or as the password of basic
 	// authentication with everything but /healthz and /readyz.
 	Token string
@@ -116,8 +121,11 @@ type Options struct {
 	Logger   *slog.Logger
 }
 
-//go:embed status.html shadow.html
+//go:embed pages/*.html
 var pagesHTML embed.FS
+
+//go:embed static
+var staticFiles embed.FS
 
 // Console is the handler of the admin address.
 type Console struct {
@@ -130,11 +138,7 @@ func New(o Options) (*Console, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	pages, err := template.New("status.html").Funcs(template.FuncMap{
-		"since": func(t time.Time) string { return time.Since(t).Round(time.Second).String() },
-		"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"join":  func(list []string) string { return strings.Join(list, ", ") },
-	}).ParseFS(pagesHTML, "*.html")
+	pages, err := template.New("").Funcs(words).ParseFS(pagesHTML, "pages/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +153,9 @@ func (c *Console) Handler() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(c.authenticate)
 		r.Get("/", c.handle(c.status))
+		r.Method(http.MethodGet, "/static/*", static())
+		c.routePages(r)
+		r.With(http.NewCrossOriginProtection().Handler).Post("/actions/retry", c.handle(c.retry))
 		r.Get("/shadow", c.handle(c.shadow))
 		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.o.Gatherer, promhttp.HandlerOpts{
 			ErrorLog: slog.NewLogLogger(c.o.Logger.Handler(), slog.LevelError), EnableOpenMetrics: true,
@@ -202,22 +209,7 @@ func (c *Console) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.show(w, "status.html", st)
-}
-
-// show answers with a page.
-func (c *Console) show(w http.ResponseWriter, name string, data any) error {
-	var page bytes.Buffer
-	if err := c.pages.ExecuteTemplate(&page, name, data); err != nil {
-		return err
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	_, err := page.WriteTo(w)
-	return err
+	return c.show(w, http.StatusOK, "status.html", st)
 }
 
 // authenticate asks for the token, if there is one.

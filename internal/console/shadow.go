@@ -40,5 +40,5 @@ func (c *Console) shadow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page.Report = report
-	return c.show(w, "shadow.html", page)
+	return c.show(w, http.StatusOK, "shadow.html", page)
 }

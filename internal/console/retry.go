@@ -1,0 +1,52 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"switchboard/internal/operations"
+)
+
+// retry does what the buttons below a list of actions say: retries dead letters, or settles parked actions by
+// what a person has found out.
+func (c *Console) retry(w http.ResponseWriter, r *http.Request) error {
+	if c.o.Token == "" && !local(r.Host) {
+		return c.show(w, http.StatusForbidden, "retried.html", view{Title: "Not done", Refused: "Without an admin token this is for the machine itself: use the address 127.0.0.1, or set SWITCHBOARD_ADMIN_TOKEN."})
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, mostRequest)
+	request, err := retryOf(r)
+	if err == nil && c.o.Retry != nil {
+		var answer operations.RetryAnswer
+		if answer, err = c.o.Retry(r.Context(), c.o.Store, request); err == nil {
+			return c.show(w, http.StatusOK, "retried.html", view{Title: "Done", Answer: answer})
+		}
+	}
+	status, words := wordsOf(err)
+	if words == "" {
+		return err
+	}
+	return c.show(w, status, "retried.html", view{Title: "Not done", Refused: words})
+}
+
+// retryOf reads the form.
+func retryOf(r *http.Request) (request operations.RetryRequest, err error) {
+	if err := r.ParseForm(); err != nil {
+		return request, misasked{"the form cannot be read"}
+	}
+	for _, text := range r.PostForm["id"] {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return request, misasked{"an action has a number"}
+		}
+		request.IDs = append(request.IDs, id)
+	}
+	if len(request.IDs) == 0 {
+		return request, misasked{"no action was chosen"}
+	}
+	request.Limit, request.Parked = len(request.IDs), r.PostForm.Get("parked")
+	if !slices.Contains([]string{"", operations.ParkedSent, operations.ParkedNotSent}, request.Parked) {
+		return request, misasked{"there is no such button"}
+	}
+	return request, nil
+}
