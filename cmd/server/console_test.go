@@ -166,7 +166,11 @@ func (c *liveConsole) sound(path string, got answer) {
 			continue
 		}
 		switch n.Data {
-		case "script", "img", "style", "iframe", "object":
+		case "script":
+			if attribute(n, "src") != "/static/htmx.min.js" || n.FirstChild != nil {
+				c.t.Errorf("%s: there is a script that is not ours", path)
+			}
+		case "img", "style", "iframe", "object":
 			c.t.Errorf("%s: there is a <%s>", path, n.Data)
 		case "title":
 			titles++

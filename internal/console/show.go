@@ -16,9 +16,9 @@ import (
 	"switchboard/internal/store"
 )
 
-// policy lets a page load what comes from here alone, and run nothing. What a customer wrote could not do a thing
-// even if it were not escaped.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// policy lets a page load what comes from here alone, and run nothing that stands in it. What a customer wrote could not
+// do a thing even if it were not escaped.
+const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // show answers with a page.
 func (c *Console) show(w http.ResponseWriter, status int, name string, data any) error {
@@ -37,7 +37,7 @@ func (c *Console) show(w http.ResponseWriter, status int, name string, data any)
 	return err
 }
 
-// static serves the style sheet. It is small, and asked for again with each start of a version: an hour will do.
+// static serves the style sheet and htmx. They are small: browsers keep them for an hour.
 func static() http.Handler {
 	files, err := fs.Sub(staticFiles, "static")
 	if err != nil {
@@ -102,6 +102,9 @@ func plain(raw json.RawMessage) string {
 	e.SetEscapeHTML(false)
 	if json.Unmarshal(raw, &value) != nil || e.Encode(value) != nil {
 		return string(raw)
+	}
+	if value == nil {
+		return "absent"
 	}
 	return strings.TrimSpace(out.String())
 }
