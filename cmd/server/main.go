@@ -76,6 +76,7 @@ type cli struct {
 	Snapshot  snapshotCmd  `cmd:"" help:"Save the names of the workspace, for check --snapshot."`
 	Shadow    shadowCmd    `cmd:"" help:"Say what rules in shadow would have done, and whether people did the same."`
 	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
+	Token     tokenCmd     `cmd:"" help:"Make a token for somebody who shall use the console."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`

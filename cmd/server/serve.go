@@ -23,8 +23,9 @@ type serveCmd struct {
 	Rules       []string `help:"Rule files or folders." default:"rules.yaml" env:"SWITCHBOARD_RULES"`
 	Listen      string   `help:"Address for webhooks; Intercom sends to ${webhook_path}." default:":8080" env:"SWITCHBOARD_LISTEN"`
 	AdminListen string   `help:"Address of the console, /metrics, /healthz and /readyz." default:"127.0.0.1:9090" env:"SWITCHBOARD_ADMIN_LISTEN"`
-	Workspaces  string   `help:"File that names several workspaces, with the rules and secrets of each; see docs/workspaces.md." env:"SWITCHBOARD_WORKSPACES" placeholder:"FILE"`
-	Database    string   `help:"Where state is kept: sqlite:FILE, or postgres://USER@HOST/NAME for several replicas." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
+	adminFlags
+	Workspaces string `help:"File that names several workspaces, with the rules and secrets of each; see docs/workspaces.md." env:"SWITCHBOARD_WORKSPACES" placeholder:"FILE"`
+	Database   string `help:"Where state is kept: sqlite:FILE, or postgres://USER@HOST/NAME for several replicas." default:"sqlite:switchboard.db" env:"DATABASE_URL"`
 
 	apiAddress
 
@@ -67,7 +68,8 @@ func (*serveCmd) Help() string {
 	return `Secrets come from the environment only, each also as NAME_FILE (a file that holds it):
   INTERCOM_ACCESS_TOKEN    access token of your app
   INTERCOM_CLIENT_SECRET   client secret of your app; several separated by commas while rotating
-  SWITCHBOARD_ADMIN_TOKEN  for the console; required when it does not listen on loopback
+  SWITCHBOARD_ADMIN_TOKEN  for the console, to do everything; one is required when it does not listen on loopback
+  SWITCHBOARD_VIEW_TOKEN   for the console and /metrics, to read only
   SWITCHBOARD_HTTP_SECRET  signs what http actions send; required when a rule has one
 
 Examples:
@@ -87,6 +89,9 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 	}
 	workspaces, err := c.workspaces(io)
 	if err != nil {
+		return err
+	}
+	if err := c.checkAccess(io); err != nil {
 		return err
 	}
 	o, err := c.options(log, workspaces)
@@ -181,15 +186,15 @@ func (c *serveCmd) options(log *slog.Logger, workspaces []app.Workspace) (app.Op
 	}
 	token, err1 := secret("INTERCOM_ACCESS_TOKEN")
 	signing, err2 := secret("INTERCOM_CLIENT_SECRET")
-	admin, err3 := secret("SWITCHBOARD_ADMIN_TOKEN")
+	admin, err3 := c.admin()
 	posting, err4 := secret("SWITCHBOARD_HTTP_SECRET")
-	allow, err5 := networks(c.HTTPAllow)
+	allow, err5 := networks("http-allow", c.HTTPAllow)
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return app.Options{}, err
 	}
 	o := app.Options{
 		Database: c.Database, Workspaces: workspaces, Rules: c.Rules, Listen: c.Listen, AdminListen: c.AdminListen,
-		AdminToken: admin, Token: token, Secrets: splitSecrets(signing), BaseURL: base,
+		Admin: admin, Token: token, Secrets: splitSecrets(signing), BaseURL: base,
 		HTTPSecret: posting, HTTPAllow: allow,
 		MaxBody: c.MaxBody, Concurrency: c.Concurrency, Share: c.BudgetShare, MaxAttempts: c.MaxAttempts,
 		SingleCommits: c.SingleCommits, Settle: c.Settle, Retention: c.Retention, Takeover: c.Takeover, Version: version(), Logger: log,
@@ -223,7 +228,7 @@ func (c *serveCmd) workspaces(io streams) ([]app.Workspace, error) {
 }
 
 // networks reads networks in CIDR notation, or single addresses.
-func networks(list []string) ([]netip.Prefix, error) {
+func networks(flag string, list []string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	for _, text := range list {
 		if addr, err := netip.ParseAddr(text); err == nil {
@@ -232,7 +237,7 @@ func networks(list []string) ([]netip.Prefix, error) {
 		}
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("http-allow %q: write a network such as 10.1.0.0/16, or an address", text)
+			return nil, fmt.Errorf("%s %q: write a network such as 10.1.0.0/16, or an address", flag, text)
 		}
 		prefixes = append(prefixes, p.Masked())
 	}

@@ -10,6 +10,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,7 +53,7 @@ type Options struct {
 
 	Listen      string // address for webhooks
 	AdminListen string // address of the console
-	AdminToken  string // required when AdminListen is not a loopback address
+	Admin       Admin
 	// Listener, if set, takes the place of Listen: tests serve without a socket.
 	Listener net.Listener
 
@@ -192,11 +193,15 @@ func (a *App) buildServers(context.Context) error {
 	routes.Handle(WebhookPath+"/", intake) // easily typed in the Developer Hub
 	a.public = a.server(routes)
 
+	people, err := a.people()
+	if err != nil {
+		return err
+	}
 	ui, err := console.New(console.Options{
-		Status: a.status, Checks: a.checks, Gatherer: a.registry, Token: a.o.AdminToken, Logger: a.component("console"),
+		Status: a.status, Checks: a.checks, Gatherer: a.registry, Logger: a.component("console"), Registerer: a.registry,
+		People: people, Secret: a.sessionSecret(), Proxies: a.o.Admin.Proxies, HideText: a.o.Admin.HideText,
 		Backfill:   a.backfill(),
 		Operations: a.operations(),
-		Long:       a.longOperations(),
 		Reader:     operations.Reader{Ruleset: a.rulesOf, Workspace: a.workspaceNamed},
 		Store:      a.store,
 		Retry:      a.retry,
@@ -208,7 +213,8 @@ func (a *App) buildServers(context.Context) error {
 		return err
 	}
 	a.admin = a.server(ui.Handler())
-	return nil
+	a.admin.TLSConfig, err = a.adminTLS()
+	return err
 }
 
 func (a *App) server(h http.Handler) *http.Server {
@@ -305,6 +311,9 @@ func (a *App) Start() {
 
 func (a *App) serve(s *http.Server, ln net.Listener) {
 	a.running.Go(func() {
+		if s.TLSConfig != nil {
+			ln = tls.NewListener(ln, s.TLSConfig)
+		}
 		if err := s.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("serve %s: %w", ln.Addr(), err)
 		}

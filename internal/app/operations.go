@@ -15,23 +15,22 @@ import (
 	"switchboard/internal/store"
 )
 
-// operations are what the command line may ask this service for.
+// operations are what may be asked of this service, and by whom.
 func (a *App) operations() map[string]console.Operation {
 	return map[string]console.Operation{
-		"backup":    operations.On(a.store, operations.MakeBackup),
-		"diagnosis": operations.On(a.store, a.diagnosis),
-		"explain":   operations.On(a.store, a.explain),
-		"replay":    operations.On(a.store, a.replay),
-		"retry":     operations.On(a.store, a.retry),
-		"shadow":    operations.On(a.store, a.shadow),
+		"backtest":  {Needs: console.Operate, Do: operations.LongOn(a.store, a.backtest)},
+		"backup":    {Needs: console.Operate, Do: short(operations.On(a.store, operations.MakeBackup))},
+		"diagnosis": {Needs: console.View, Personal: true, Do: short(operations.On(a.store, a.diagnosis))},
+		"explain":   {Needs: console.View, Personal: true, Do: short(operations.On(a.store, a.explain))},
+		"replay":    {Needs: console.Operate, Do: short(operations.On(a.store, a.replay))},
+		"retry":     {Needs: console.Operate, Do: short(operations.On(a.store, a.retry))},
+		"shadow":    {Needs: console.View, Personal: true, Do: short(operations.On(a.store, a.shadow))},
 	}
 }
 
-// longOperations are those that tell how far they are.
-func (a *App) longOperations() map[string]console.LongOperation {
-	return map[string]console.LongOperation{
-		"backtest": operations.LongOn(a.store, a.backtest),
-	}
+// short is an operation that does not tell how far it is.
+func short(do func(context.Context, []byte) (any, error)) func(context.Context, []byte, func(any)) (any, error) {
+	return func(ctx context.Context, request []byte, _ func(any)) (any, error) { return do(ctx, request) }
 }
 
 // retry retries, and has the queues look at once.

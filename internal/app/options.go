@@ -132,9 +132,7 @@ func (o *Options) Validate() error {
 			return errors.Join(errs...)
 		}
 	}
-	if o.AdminToken == "" && !loopback(o.AdminListen) {
-		errs = append(errs, fmt.Errorf("the console would listen on %s for everybody: set SWITCHBOARD_ADMIN_TOKEN, or listen on 127.0.0.1", o.AdminListen))
-	}
+	errs = append(errs, o.Admin.validate(o.AdminListen)...)
 	return errors.Join(errs...)
 }
 

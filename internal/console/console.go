@@ -1,25 +1,23 @@
 // Package console is the operators' side of Switchboard: the status page, health and
 // metrics, served on the admin address. They show state and change none. What changes state are the
-// operations (operations.go), which the command line asks for.
+// operations (operations.go), which the command line asks for. Who may ask for what stands in one table
+// (routes.go).
 package console
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/rand"
 	"embed"
-	"encoding/json"
-	"errors"
 	"html/template"
+	"log"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"switchboard/internal/diag"
 	"switchboard/internal/intercom"
@@ -103,8 +101,6 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Operations are what may be asked for, by name.
 	Operations map[string]Operation
-	// Long are those that take their time.
-	Long map[string]LongOperation
 	// Shadow tells what rules in shadow would have done since a time: of a workspace by its name, and of one
 	// rule if it has a name.
 	Shadow func(ctx context.Context, workspace, rule string, since time.Time) (*shadow.Report, error)
@@ -113,9 +109,18 @@ type Options struct {
 	Store  *store.Store
 	// Retry does what the buttons of the page about actions say.
 	Retry func(context.Context, *store.Store, operations.RetryRequest) (operations.RetryAnswer, error)
-	// Token, if set, must be sent as a bearer token or as the password of basic
-	// authentication with everything but /healthz and /readyz.
-	Token string
+	// People are those who may come in now. Nil means that there are no tokens: then everybody on this machine
+	// may do everything.
+	People func() []Person
+	// Secret signs sessions; the same on all replicas. Empty means one that ends with this process.
+	Secret []byte
+	// Proxies are networks of proxies that may say for whom they ask, beside this machine.
+	Proxies []netip.Prefix
+	// HideText keeps from the view role what customers wrote and what is known of them.
+	HideText bool
+	// Audit, if set, is told of logins, logouts and refused tokens.
+	Audit      func(context.Context, Login)
+	Registerer prometheus.Registerer
 	// Backfill answers requests to recover missed events.
 	Backfill http.Handler
 	Logger   *slog.Logger
@@ -124,13 +129,14 @@ type Options struct {
 //go:embed pages/*.html
 var pagesHTML embed.FS
 
-//go:embed static
-var staticFiles embed.FS
-
 // Console is the handler of the admin address.
 type Console struct {
-	o     Options
-	pages *template.Template
+	o       Options
+	pages   *template.Template
+	handler http.Handler
+	secret  []byte
+	limits  *limits
+	refused *prometheus.CounterVec
 }
 
 // New makes the console.
@@ -142,52 +148,47 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Console{o: o, pages: pages}, nil
-}
-
-// Handler returns the routes.
-func (c *Console) Handler() http.Handler {
-	r := chi.NewRouter()
-	r.Get("/healthz", c.health)
-	r.Get("/readyz", c.ready)
-	r.Group(func(r chi.Router) {
-		r.Use(c.authenticate)
-		r.Get("/", c.handle(c.status))
-		r.Method(http.MethodGet, "/static/*", static())
-		c.routePages(r)
-		r.With(http.NewCrossOriginProtection().Handler).Post("/actions/retry", c.handle(c.retry))
-		r.Get("/shadow", c.handle(c.shadow))
-		r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(c.o.Gatherer, promhttp.HandlerOpts{
-			ErrorLog: slog.NewLogLogger(c.o.Logger.Handler(), slog.LevelError), EnableOpenMetrics: true,
-		}))
-		if c.o.Backfill != nil {
-			r.Method(http.MethodPost, "/api/v1/backfill", http.NewCrossOriginProtection().Handler(c.o.Backfill))
-		}
-		r.With(http.NewCrossOriginProtection().Handler).Post("/api/v1/{operation}", c.handle(c.operate))
-	})
-	return r
-}
-
-// handle turns an error into an answer. The caller learns nothing but that there was one;
-// the log has it.
-func (c *Console) handle(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := f(w, r); err != nil && !errors.Is(err, context.Canceled) {
-			c.o.Logger.ErrorContext(r.Context(), "console request failed", "path", r.URL.Path, "err", err)
-			http.Error(w, "internal error", http.StatusInternalServerError)
-		}
+	limits, err := newLimits()
+	if err != nil {
+		return nil, err
 	}
+	c := &Console{o: o, pages: pages, secret: o.Secret, limits: limits, refused: newRefused(o.Registerer)}
+	if len(c.secret) == 0 {
+		c.secret = make([]byte, 32)
+		_, _ = rand.Read(c.secret) // never fails
+	}
+	c.handler, err = c.build()
+	return c, err
+}
+
+func newRefused(reg prometheus.Registerer) *prometheus.CounterVec {
+	refused := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "switchboard_console_refused_logins_total",
+		Help: "Tokens that the console refused, by reason: wrong, or limited (too many wrong ones before).",
+	}, []string{"reason"})
+	for _, reason := range []string{"wrong", "limited"} {
+		refused.WithLabelValues(reason)
+	}
+	return refused
+}
+
+// Handler answers what comes to the admin address.
+func (c *Console) Handler() http.Handler { return c.handler }
+
+func (c *Console) errorLog() *log.Logger {
+	return slog.NewLogLogger(c.o.Logger.Handler(), slog.LevelError)
 }
 
 // health says that the process answers, nothing more: restarting it would not help when the
 // disk is full.
-func (c *Console) health(w http.ResponseWriter, _ *http.Request) {
+func (c *Console) health(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n"))
+	_, err := w.Write([]byte("ok\n"))
+	return err
 }
 
 // ready says whether events should be sent here, and every check behind that.
-func (c *Console) ready(w http.ResponseWriter, r *http.Request) {
+func (c *Console) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	answer := struct {
@@ -197,11 +198,10 @@ func (c *Console) ready(w http.ResponseWriter, r *http.Request) {
 	for _, check := range answer.Checks {
 		answer.Ready = answer.Ready && (check.OK || check.Advisory)
 	}
-	w.Header().Set("Content-Type", "application/json")
 	if !answer.Ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		return answerJSON(w, http.StatusServiceUnavailable, answer)
 	}
-	_ = json.NewEncoder(w).Encode(answer)
+	return answerJSON(w, http.StatusOK, answer)
 }
 
 func (c *Console) status(w http.ResponseWriter, r *http.Request) error {
@@ -209,27 +209,20 @@ func (c *Console) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.show(w, http.StatusOK, "status.html", st)
+	if c.hides(r.Context()) {
+		st.Dead, st.Parked = withoutErrors(st.Dead), withoutErrors(st.Parked)
+	}
+	return c.show(w, "status.html", struct {
+		Status
+		shell
+	}{st, c.shell(r)})
 }
 
-// authenticate asks for the token, if there is one.
-func (c *Console) authenticate(next http.Handler) http.Handler {
-	if c.o.Token == "" {
-		return next
+// withoutErrors hides what Intercom said of actions: it may repeat what was sent.
+func withoutErrors(actions []store.Action) []store.Action {
+	hidden := slices.Clone(actions)
+	for i := range hidden {
+		hidden[i].Error = hiddenText
 	}
-	// Hashes have one length, so comparing them tells nothing about the token's.
-	want := sha256.Sum256([]byte(c.o.Token))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok {
-			_, given, _ = r.BasicAuth()
-		}
-		got := sha256.Sum256([]byte(given))
-		if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", `Basic realm="switchboard", charset="UTF-8"`)
-			http.Error(w, "send the admin token (SWITCHBOARD_ADMIN_TOKEN) as a bearer token or as the password", http.StatusUnauthorized)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return hidden
 }

@@ -29,12 +29,20 @@ func get(t *testing.T, o console.Options, path string, header ...string) *httpte
 		t.Fatal(err)
 	}
 	req := httptest.NewRequest(http.MethodGet, path, nil)
+	req.Host = "127.0.0.1:9090"
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
 	rec := httptest.NewRecorder()
 	c.Handler().ServeHTTP(rec, req)
 	return rec
+}
+
+// with are people of whom one may do everything with a token.
+func with(token string) func() []console.Person {
+	return func() []console.Person {
+		return []console.Person{console.NewPerson("admin", console.Operate, token)}
+	}
 }
 
 func fixed(st console.Status) func(context.Context) (console.Status, error) {
@@ -123,7 +131,7 @@ func TestReady(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	o := console.Options{
-		Status: fixed(console.Status{}), Token: "correct-horse",
+		Status: fixed(console.Status{}), People: with("correct-horse"),
 		Checks: func(context.Context) []console.Check { return nil },
 	}
 	basic := httptest.NewRequest(http.MethodGet, "/", nil)

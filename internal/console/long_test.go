@@ -25,9 +25,11 @@ func (u unavailable) Error() string { return "unavailable" }
 
 func (u unavailable) Unavailability() string { return string(u) }
 
-func longConsole(t *testing.T, do console.LongOperation) http.Handler {
+type longOperation = func(context.Context, []byte, func(any)) (any, error)
+
+func longConsole(t *testing.T, do longOperation) http.Handler {
 	t.Helper()
-	c, err := console.New(console.Options{Gatherer: prometheus.NewRegistry(), Long: map[string]console.LongOperation{"long": do}})
+	c, err := console.New(console.Options{Gatherer: prometheus.NewRegistry(), Operations: map[string]console.Operation{"long": {Needs: console.Operate, Do: do}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,7 @@ func TestLong_tells_line_by_line(t *testing.T) {
 }
 
 // longServer serves on pipes, with the time limits of the service.
-func longServer(t *testing.T, do console.LongOperation) (client *http.Client, stop func()) {
+func longServer(t *testing.T, do longOperation) (client *http.Client, stop func()) {
 	t.Helper()
 	ln := simulator.NewPipeListener()
 	s := &http.Server{Handler: longConsole(t, do), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second}

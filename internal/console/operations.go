@@ -6,21 +6,21 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 )
 
-// Operation does what an operator asks for on the command line, on the state that this service has.
-// request is JSON, and so is what the answer becomes.
-type Operation func(ctx context.Context, request []byte) (answer any, err error)
-
-// LongOperation is an operation that may take long, and tells now and then how far it is. It ends when ctx
-// does: when whoever asked has gone away.
-type LongOperation func(ctx context.Context, request []byte, progress func(any)) (answer any, err error)
+// Operation does what an operator asks for, on the state that this service has. request is JSON, and so is
+// what the answer becomes. One that takes long tells now and then how far it is. It ends when ctx does: when
+// whoever asked has gone away.
+type Operation struct {
+	Needs Role
+	// Personal operations tell what customers wrote or what is known of them: where that is hidden, they
+	// are for Operate.
+	Personal bool
+	Do       func(ctx context.Context, request []byte, progress func(any)) (answer any, err error)
+}
 
 // refusal is an error with words for whoever asked: what they asked for cannot be done.
 type refusal interface {
@@ -37,22 +37,31 @@ type unavailability interface {
 // mostRequest is how many bytes a request for an operation may have.
 const mostRequest = 1 << 20
 
-// operate routes POST /api/v1/NAME to the operation of that name.
-func (c *Console) operate(w http.ResponseWriter, r *http.Request) error {
-	name := chi.URLParam(r, "operation")
-	do, ok := c.o.Long[name]
-	if short := c.o.Operations[name]; short != nil {
-		do, ok = func(ctx context.Context, request []byte, _ func(any)) (any, error) { return short(ctx, request) }, true
+// noOperation answers for operations that another version has.
+func noOperation(w http.ResponseWriter, _ *http.Request) error {
+	return answerJSON(w, http.StatusNotFound, problem{"there is no such operation in this version of switchboard"})
+}
+
+// operation answers POST /api/v1/NAME.
+func (c *Console) operation(o Operation) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if o.Personal && c.hides(r.Context()) {
+			return answerJSON(w, http.StatusForbidden, problem{"this tells what customers wrote, which is hidden from the role view here"})
+		}
+		return c.operate(w, r, o)
 	}
-	if !ok {
-		return answerJSON(w, http.StatusNotFound, problem{"there is no such operation in this version of switchboard"})
-	}
-	// A page of another site can send a form to this machine, but not JSON.
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+}
+
+// isJSON tells whether a request is said to be JSON. A page of another site can send a form to this machine,
+// but not JSON.
+func isJSON(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
+}
+
+func (c *Console) operate(w http.ResponseWriter, r *http.Request, o Operation) error {
+	if !isJSON(r) {
 		return answerJSON(w, http.StatusUnsupportedMediaType, problem{"send JSON, with Content-Type: application/json"})
-	}
-	if c.o.Token == "" && !local(r.Host) {
-		return answerJSON(w, http.StatusForbidden, problem{"without an admin token operations are for this machine: use the address 127.0.0.1, or set SWITCHBOARD_ADMIN_TOKEN"})
 	}
 	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostRequest))
 	if err != nil {
@@ -67,7 +76,7 @@ func (c *Console) operate(w http.ResponseWriter, r *http.Request) error {
 	if strings.Contains(r.Header.Get("Accept"), linesType) {
 		progress = func(p any) { told.write(line{Progress: p}) }
 	}
-	answer, err := do(r.Context(), request, progress)
+	answer, err := o.Do(r.Context(), request, progress)
 	if told.began {
 		return c.finish(r, &told, answer, err)
 	}
@@ -121,7 +130,6 @@ func (l *lines) write(one line) {
 	if !l.began {
 		l.began = true
 		l.w.Header().Set("Content-Type", linesType)
-		l.w.Header().Set("Cache-Control", "no-store")
 	}
 	to := http.NewResponseController(l.w)
 	_ = to.SetWriteDeadline(time.Now().Add(patience)) // where that is not possible, the connection's end tells
@@ -151,20 +159,8 @@ func answerJSON(w http.ResponseWriter, status int, answer any) error {
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, err = w.Write(append(body, '\n'))
 	return err
-}
-
-// local tells whether a request was addressed to this machine itself. A name that an attacker has
-// resolve to it is not: a browser would take their page for ours.
-func local(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }

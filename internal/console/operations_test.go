@@ -20,6 +20,10 @@ func (r refused) Error() string { return "refused" }
 
 func (r refused) Refusal() string { return string(r) }
 
+func operation(do func(context.Context, []byte) (any, error)) console.Operation {
+	return console.Operation{Needs: console.Operate, Do: func(ctx context.Context, request []byte, _ func(any)) (any, error) { return do(ctx, request) }}
+}
+
 // TestOperations asks for operations as the command line does, and as nobody may.
 func TestOperations(t *testing.T) {
 	for _, tt := range []struct {
@@ -42,17 +46,21 @@ func TestOperations(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			done := false
+			var people func() []console.Person
+			if tt.token != "" {
+				people = with(tt.token)
+			}
 			c, err := console.New(console.Options{
-				Gatherer: prometheus.NewRegistry(), Token: tt.token,
+				Gatherer: prometheus.NewRegistry(), People: people,
 				Operations: map[string]console.Operation{
-					"greet": func(_ context.Context, request []byte) (any, error) {
+					"greet": operation(func(_ context.Context, request []byte) (any, error) {
 						done = true
 						return map[string]string{"hello": string(request)}, nil
-					},
-					"refuse": func(context.Context, []byte) (any, error) {
+					}),
+					"refuse": operation(func(context.Context, []byte) (any, error) {
 						return nil, fmt.Errorf("greet: %w", refused("no such rule"))
-					},
-					"break": func(context.Context, []byte) (any, error) { return nil, errors.New("disk of the customer") },
+					}),
+					"break": operation(func(context.Context, []byte) (any, error) { return nil, errors.New("disk of the customer") }),
 				},
 			})
 			if err != nil {

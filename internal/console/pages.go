@@ -62,6 +62,7 @@ func titled(answer any, otherwise string) string {
 
 // view is what the template of a page gets.
 type view struct {
+	shell
 	Title string
 	// Path and Query are where the page is, and Values what was asked for: the fields of the address, and of the
 	// query those that are not empty.
@@ -111,42 +112,47 @@ func (v view) Filtered() bool {
 	return false
 }
 
-// routePages adds the pages and their questions in the API.
-func (c *Console) routePages(r chi.Router) {
-	for _, p := range pages() {
-		r.Get(p.path, c.handle(func(w http.ResponseWriter, r *http.Request) error { return c.showPage(w, r, p) }))
-		r.Get("/api/v1"+p.path, c.handle(func(w http.ResponseWriter, r *http.Request) error { return c.answerPage(w, r, p) }))
-	}
-}
-
-func (c *Console) showPage(w http.ResponseWriter, r *http.Request, p page) error {
-	v := view{Title: p.title, Path: r.URL.Path, Values: present(r.URL.Query())}
-	answer, err := p.ask(r.Context(), c.o.Reader, c.o.Store, asked(r))
-	status, words := http.StatusOK, ""
-	if err != nil {
-		if status, words = wordsOf(err); words == "" {
+func (c *Console) showPage(p page) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		v := view{shell: c.shell(r), Title: p.title, Path: r.URL.Path, Values: present(r.URL.Query())}
+		answer, err := c.ask(p, r)
+		status, words := wordsOf(err)
+		switch {
+		case words != "":
+			v.Refused = words
+		case err != nil:
+			return err
+		default:
+			status, v.Answer, v.Title = http.StatusOK, answer, titled(answer, p.title)
+		}
+		v.Choices, err = c.o.Reader.Choices(r.Context(), c.o.Store, operations.ChoicesRequest{Workspace: v.Get("workspace")})
+		if _, refused := errors.AsType[refusal](err); err != nil && !refused {
 			return err
 		}
+		return c.showStatus(w, status, p.template, v)
 	}
-	if v.Refused = words; words == "" {
-		v.Answer, v.Title = answer, titled(answer, p.title)
-	}
-	v.Choices, err = c.o.Reader.Choices(r.Context(), c.o.Store, operations.ChoicesRequest{Workspace: v.Get("workspace")})
-	if _, refused := errors.AsType[refusal](err); err != nil && !refused {
-		return err
-	}
-	return c.show(w, status, p.template, v)
 }
 
-func (c *Console) answerPage(w http.ResponseWriter, r *http.Request, p page) error {
+func (c *Console) answerPage(p page) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		answer, err := c.ask(p, r)
+		if status, words := wordsOf(err); words != "" {
+			return answerJSON(w, status, problem{words})
+		}
+		if err != nil {
+			return err
+		}
+		return answerJSON(w, http.StatusOK, answer)
+	}
+}
+
+// ask asks the question of a page. Who may not see what customers wrote gets an answer without it.
+func (c *Console) ask(p page, r *http.Request) (any, error) {
 	answer, err := p.ask(r.Context(), c.o.Reader, c.o.Store, asked(r))
-	if status, words := wordsOf(err); words != "" {
-		return answerJSON(w, status, problem{words})
+	if err == nil && c.hides(r.Context()) {
+		return withoutText(answer)
 	}
-	if err != nil {
-		return err
-	}
-	return answerJSON(w, http.StatusOK, answer)
+	return answer, err
 }
 
 // asked are the fields of a question: those of the query, and those that the path names.

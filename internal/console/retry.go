@@ -11,22 +11,19 @@ import (
 // retry does what the buttons below a list of actions say: retries dead letters, or settles parked actions by
 // what a person has found out.
 func (c *Console) retry(w http.ResponseWriter, r *http.Request) error {
-	if c.o.Token == "" && !local(r.Host) {
-		return c.show(w, http.StatusForbidden, "retried.html", view{Title: "Not done", Refused: "Without an admin token this is for the machine itself: use the address 127.0.0.1, or set SWITCHBOARD_ADMIN_TOKEN."})
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, mostRequest)
+	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	request, err := retryOf(r)
 	if err == nil && c.o.Retry != nil {
 		var answer operations.RetryAnswer
 		if answer, err = c.o.Retry(r.Context(), c.o.Store, request); err == nil {
-			return c.show(w, http.StatusOK, "retried.html", view{Title: "Done", Answer: answer})
+			return c.show(w, "retried.html", view{shell: c.shell(r), Title: "Done", Answer: answer})
 		}
 	}
 	status, words := wordsOf(err)
 	if words == "" {
 		return err
 	}
-	return c.show(w, status, "retried.html", view{Title: "Not done", Refused: words})
+	return c.showStatus(w, status, "retried.html", view{shell: c.shell(r), Title: "Not done", Refused: words})
 }
 
 // retryOf reads the form.

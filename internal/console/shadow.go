@@ -12,6 +12,7 @@ import (
 
 // shadowPage is what the page about rules in shadow shows.
 type shadowPage struct {
+	shell
 	Report    *shadow.Report // nil if Refused says why there is none
 	Refused   string
 	Days      int
@@ -25,9 +26,13 @@ var shadowDays = []int{1, 7, 30}
 
 // shadow shows what rules in shadow would have done. It reads the history, so it does not load itself anew.
 func (c *Console) shadow(w http.ResponseWriter, r *http.Request) error {
-	page := shadowPage{Days: 7, Choices: shadowDays, Workspace: r.FormValue("workspace"), Rule: r.FormValue("rule")}
+	page := shadowPage{shell: c.shell(r), Days: 7, Choices: shadowDays, Workspace: r.FormValue("workspace"), Rule: r.FormValue("rule")}
 	if days, err := strconv.Atoi(r.FormValue("days")); err == nil && slices.Contains(shadowDays, days) {
 		page.Days = days
+	}
+	if c.hides(r.Context()) {
+		page.Refused = "What rules would have done may repeat what customers wrote, which is hidden from the role view here."
+		return c.show(w, "shadow.html", page)
 	}
 	// A long history takes longer than a page may. Whoever asked can go away.
 	if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -40,5 +45,5 @@ func (c *Console) shadow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page.Report = report
-	return c.show(w, http.StatusOK, "shadow.html", page)
+	return c.show(w, "shadow.html", page)
 }

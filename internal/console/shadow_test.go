@@ -55,7 +55,7 @@ func TestShadowPage(t *testing.T) {
 	if rec := get(t, o, "/shadow?rule=broken"); rec.Code != http.StatusInternalServerError || strings.Contains(rec.Body.String(), "customer") {
 		t.Errorf("%d %s; want 500 without the cause", rec.Code, rec.Body)
 	}
-	o.Token = "secret"
+	o.People = with("secret")
 	if rec := get(t, o, "/shadow"); rec.Code != http.StatusUnauthorized {
 		t.Errorf("without the token: %d", rec.Code)
 	}

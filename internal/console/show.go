@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,50 +15,51 @@ import (
 	"switchboard/internal/store"
 )
 
-// policy lets a page load what comes from here alone, and run nothing that stands in it. What a customer wrote could not
-// do a thing even if it were not escaped.
-const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// shell is what every page shows around its own.
+type shell struct {
+	// Who is logged in; empty when there is nothing to log in with.
+	Who string
+	// May tells whether they may change something.
+	May bool
+	// CSRF is what forms send in the hidden field csrf.
+	CSRF string
+}
+
+func (c *Console) shell(r *http.Request) shell {
+	who := caller(r.Context())
+	s := shell{May: who.Role.rank() >= Operate.rank(), CSRF: c.formWord(r)}
+	if c.o.People != nil {
+		s.Who = who.Name
+	}
+	return s
+}
 
 // show answers with a page.
-func (c *Console) show(w http.ResponseWriter, status int, name string, data any) error {
+func (c *Console) show(w http.ResponseWriter, name string, data any) error {
+	return c.showStatus(w, http.StatusOK, name, data)
+}
+
+func (c *Console) showStatus(w http.ResponseWriter, status int, name string, data any) error {
 	var page bytes.Buffer
 	if err := c.pages.ExecuteTemplate(&page, name, data); err != nil {
 		return err
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, err := page.WriteTo(w)
 	return err
 }
 
-// static serves the style sheet and htmx. They are small: browsers keep them for an hour.
-func static() http.Handler {
-	files, err := fs.Sub(staticFiles, "static")
-	if err != nil {
-		panic(err) // the folder is embedded
-	}
-	server := http.StripPrefix("/static/", http.FileServerFS(files))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "max-age=3600")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		server.ServeHTTP(w, r)
-	})
-}
-
 // words are the functions of the templates: how things are said.
 var words = template.FuncMap{
+	"static": staticAddress,
 	"since":  func(t time.Time) string { return span(time.Since(t)) },
 	"until":  func(t time.Time) string { return span(time.Until(t)) },
 	"clock":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"join":   func(list []string) string { return strings.Join(list, ", ") },
 	"pretty": pretty,
-	"plain":  plain,
+	"value":  value,
 	"place":  place,
 	"says":   func(word string) string { return strings.ReplaceAll(word, "_", " ") },
 	"tone":   tone,
@@ -94,16 +94,16 @@ func pretty(raw json.RawMessage) string {
 	return out.String()
 }
 
-// plain is a JSON value as people read it: without the escapes that are for a page of HTML.
-func plain(raw json.RawMessage) string {
-	var value any
+// value is a JSON value as people read it: without the escapes that are for a page of HTML.
+func value(raw json.RawMessage) string {
+	var v any
 	var out strings.Builder
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	if json.Unmarshal(raw, &value) != nil || e.Encode(value) != nil {
+	if json.Unmarshal(raw, &v) != nil || e.Encode(v) != nil {
 		return string(raw)
 	}
-	if value == nil {
+	if v == nil {
 		return "absent"
 	}
 	return strings.TrimSpace(out.String())
