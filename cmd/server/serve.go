@@ -118,8 +118,25 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	settle()
+	c.logSettings(log, o)
 	a.Start()
 	return c.wait(ctx, a, signals, log)
+}
+
+// logSettings says what the service goes by. Of secrets it says whether they are there.
+func (c *serveCmd) logSettings(log *slog.Logger, o app.Options) {
+	log.Info("settings", "rules", c.Rules, "workspaces_file", c.Workspaces, "listen", c.Listen, "admin_listen", c.AdminListen, "access", c.Access,
+		"admin_tls", c.AdminTLSCert != "", "admin_proxy", c.AdminProxy, "hide_text", c.HideText, "admin_token", configured(o.Admin.Token), "view_token", configured(o.Admin.ViewToken),
+		"access_token", configured(o.Token), "client_secrets", len(o.Secrets), "http_secret", configured(o.HTTPSecret), "base_url", o.BaseURL,
+		"concurrency", c.Concurrency, "budget_share", c.BudgetShare, "max_attempts", c.MaxAttempts, "max_body", c.MaxBody, "settle", c.Settle,
+		"retention", c.Retention, "takeover", c.Takeover, "grace", c.Grace, "recover_every", c.RecoverEvery, "max_age", c.MaxAge, "http_allow", c.HTTPAllow)
+}
+
+func configured(secret string) string {
+	if secret == "" {
+		return "no"
+	}
+	return "configured"
 }
 
 // cpuProfile records where the time goes until stop is called.
