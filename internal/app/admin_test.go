@@ -54,7 +54,7 @@ func TestSessionSecret(t *testing.T) {
 	of := func(token string, secrets ...string) string {
 		return string((&App{o: Options{Token: token, Secrets: secrets}}).sessionSecret())
 	}
-	if of("t", "s") != of("t", "s") {
+	if again := of("t", "s"); again != of("t", "s") {
 		t.Error("replicas have different secrets")
 	}
 	if of("t", "s") == of("t", "other") || of("t", "s") == of("other", "s") {
