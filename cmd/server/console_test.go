@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -12,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/html"
 
+	"switchboard/internal/console"
 	"switchboard/internal/operations"
+	"switchboard/internal/rules"
 	"switchboard/internal/simulator"
 	"switchboard/internal/store"
 )
@@ -167,7 +171,7 @@ func (c *liveConsole) sound(path string, got answer) {
 		}
 		switch n.Data {
 		case "script":
-			if attribute(n, "src") != "/static/htmx.min.js" || n.FirstChild != nil {
+			if !strings.HasPrefix(attribute(n, "src"), "/static/htmx.min.js?v=") || n.FirstChild != nil {
 				c.t.Errorf("%s: there is a script that is not ours", path)
 			}
 		case "img", "style", "iframe", "object":
@@ -278,14 +282,16 @@ func TestConsole_retry(t *testing.T) {
 		"no such button":     {url.Values{"id": {"1"}, "parked": {"maybe"}}, http.StatusUnprocessableEntity},
 		"it is dead, though": {url.Values{"id": {"1"}, "parked": {"sent"}}, http.StatusUnprocessableEntity},
 	} {
-		if got := c.do(http.MethodPost, "/actions/retry", tc.form); got.code != tc.want || !strings.Contains(got.body, "Not done") {
+		if got := c.do(http.MethodPost, "/actions/retry", tc.form, "Sec-Fetch-Site", "same-origin"); got.code != tc.want || !strings.Contains(got.body, "Not done") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	if got := c.do(http.MethodPost, "/actions/retry", url.Values{"id": {"1"}}, "Sec-Fetch-Site", "cross-site"); got.code != http.StatusForbidden {
-		t.Errorf("from another site: %d, want 403", got.code)
+	for name, header := range map[string][]string{"from another site": {"Sec-Fetch-Site", "cross-site"}, "from nobody knows where": nil} {
+		if got := c.do(http.MethodPost, "/actions/retry", url.Values{"id": {"1"}}, header...); got.code != http.StatusForbidden {
+			t.Errorf("%s: %d, want 403", name, got.code)
+		}
 	}
-	if got := c.do(http.MethodPost, "/actions/retry", url.Values{"id": {"1"}}); got.code != http.StatusOK || !strings.Contains(got.body, "tag 1") {
+	if got := c.do(http.MethodPost, "/actions/retry", url.Values{"id": {"1"}}, "Sec-Fetch-Site", "same-origin"); got.code != http.StatusOK || !strings.Contains(got.body, "tag 1") {
 		t.Fatalf("%+v", got)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -306,5 +312,53 @@ func TestConsole_static(t *testing.T) {
 		if c.do(http.MethodGet, path, nil).code == http.StatusOK {
 			t.Errorf("%s is served", path)
 		}
+	}
+}
+
+// TestConsole_hidden_text: where customers' text is hidden, the view role finds no word of it on any page, nor in the
+// API; the operate role does.
+func TestConsole_hidden_text(t *testing.T) {
+	c := startConsole(t)
+	people := []console.Person{console.NewPerson("ada", console.Operate, "a-token-to-operate"), console.NewPerson("ben", console.View, "a-token-to-view")}
+	guarded, err := console.New(console.Options{
+		Status: func(context.Context) (console.Status, error) { return console.Status{}, nil },
+		Reader: operations.Reader{
+			Ruleset: func(string) *rules.Ruleset { return nil }, Workspace: func(name string) (string, bool) { return name, true },
+		},
+		Store: c.app.Store(), Gatherer: prometheus.NewRegistry(), HideText: true,
+		People: func() []console.Person { return people },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := regexp.MustCompile(`evil\.test|mallory|onerror|please help`)
+	told := 0
+	for _, path := range []string{
+		"/events", "/events?outcome=ran", "/events/1", "/events/2", "/events/3", "/events/4", "/events/5", "/events/6",
+		c.subject(), "/actions", "/actions?state=dead", "/actions/1", "/actions/2", "/actions/3", "/actions/6", "/timers",
+	} {
+		for _, prefix := range []string{"", "/api/v1"} {
+			for _, token := range []string{"a-token-to-operate", "a-token-to-view"} {
+				req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+path, nil)
+				req.Header.Set("Authorization", "Bearer "+token)
+				rec := httptest.NewRecorder()
+				guarded.Handler().ServeHTTP(rec, req)
+				if rec.Code != http.StatusOK {
+					t.Errorf("%s%s: %d %s", prefix, path, rec.Code, rec.Body)
+				}
+				found := secrets.FindString(rec.Body.String())
+				switch {
+				case token == "a-token-to-operate" && found != "":
+					told++
+				case token == "a-token-to-view" && found != "":
+					t.Errorf("%s%s tells the view role %q", prefix, path, found)
+				case token == "a-token-to-view" && strings.Contains(rec.Body.String(), `action="/actions/retry"`):
+					t.Errorf("%s%s offers the view role to retry", prefix, path)
+				}
+			}
+		}
+	}
+	if told < 10 {
+		t.Errorf("the operate role sees it in %d places only: this test has shown little", told)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/internal/diag"
+	"switchboard/internal/operations"
 	"switchboard/internal/shadow"
 	"switchboard/internal/store"
 )
@@ -42,6 +43,7 @@ func newConsole(t testing.TB, change func(*Options)) *Console {
 			"change": {Needs: Operate, Do: func(context.Context, []byte, func(any)) (any, error) { return "changed", nil }},
 		},
 		Backfill: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		Reader:   operations.Reader{Workspace: func(string) (string, bool) { return "", false }}, // refuses before it asks the store
 		Gatherer: prometheus.NewRegistry(), People: twoPeople, Secret: []byte("of the service"),
 	}
 	if change != nil {
@@ -89,6 +91,10 @@ func TestRoutes_who(t *testing.T) {
 	needs := map[string]Role{
 		"GET /healthz": Open, "GET /readyz": Open, "GET /static/*": Open, "GET /login": Open, "POST /login": Open,
 		"GET /": View, "GET /shadow": View, "GET /metrics": View, "POST /logout": View,
+		"GET /events": View, "GET /events/{event}": View, "GET /subjects/{kind}/{number}": View, "GET /actions": View, "GET /actions/{id}": View, "GET /timers": View,
+		"GET /api/v1/events": View, "GET /api/v1/events/{event}": View, "GET /api/v1/subjects/{kind}/{number}": View,
+		"GET /api/v1/actions": View, "GET /api/v1/actions/{id}": View, "GET /api/v1/timers": View,
+		"POST /actions/retry":   Operate,
 		"POST /api/v1/backfill": Operate, "POST /api/v1/change": Operate, "POST /api/v1/read": View, "POST /api/v1/{operation}": View,
 	}
 	soon := time.Now().Add(time.Hour)
@@ -115,7 +121,7 @@ func TestRoutes_who(t *testing.T) {
 		if !known || one.needs != want {
 			t.Errorf("%s needs the role %q: say here what it shall need", name, one.needs)
 		}
-		path := strings.NewReplacer("*", "style.css", "{operation}", "other").Replace(one.path)
+		path := strings.NewReplacer("*", "console.css", "{operation}", "other").Replace(one.path)
 		for who, a := range askers {
 			code := ask(newConsole(t, nil), one.method, path, a.set).Code // each has wrong tokens of its own
 			missing := one.path == "/api/v1/{operation}" && a.role != Open
@@ -148,7 +154,7 @@ func TestRoutes_need_a_role(t *testing.T) {
 // TestHeaders_everywhere: also on answers that refuse.
 func TestHeaders_everywhere(t *testing.T) {
 	c := newConsole(t, nil)
-	for _, path := range []string{"/", "/healthz", "/login", "/static/style.css", "/nowhere", "/metrics", "/api/v1/read"} {
+	for _, path := range []string{"/", "/healthz", "/login", "/static/console.css", "/nowhere", "/metrics", "/api/v1/read"} {
 		for _, set := range []func(*http.Request){nil, bearer(operateToken), bearer("wrong")} {
 			h := ask(c, http.MethodGet, path, set).Header()
 			if h.Get("Content-Security-Policy") != policy || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" ||
@@ -389,7 +395,7 @@ func TestHide(t *testing.T) {
 	})
 	shown := 0
 	for _, one := range c.routes() {
-		path := strings.NewReplacer("*", "style.css", "{operation}", "other").Replace(one.path)
+		path := strings.NewReplacer("*", "console.css", "{operation}", "other").Replace(one.path)
 		if body := ask(c, one.method, path, bearer(viewToken)).Body.String(); strings.Contains(body, word) {
 			t.Errorf("%s %s shows it", one.method, one.path)
 		}
@@ -413,11 +419,11 @@ func mustJSON(t *testing.T, v any) []byte {
 
 func TestStatic(t *testing.T) {
 	c := newConsole(t, nil)
-	address, err := staticAddress("style.css")
+	address, err := staticAddress("console.css")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{address: "public, max-age=31536000, immutable", "/static/style.css?v=old": "no-cache", "/static/": "no-store", "/static/../login.html": "no-store"} {
+	for path, want := range map[string]string{address: "public, max-age=31536000, immutable", "/static/console.css?v=old": "no-cache", "/static/": "no-store", "/static/../login.html": "no-store"} {
 		if got := ask(c, "GET", path, nil).Header().Get("Cache-Control"); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
