@@ -72,6 +72,7 @@ type cli struct {
 	Backup    backupCmd    `cmd:"" help:"Copy the database while the service runs."`
 	Migrate   migrateCmd   `cmd:"" help:"Copy all state from SQLite to PostgreSQL, or back."`
 	Replay    replayCmd    `cmd:"" help:"Have the rules asked again about stored events."`
+	Health    healthCmd    `cmd:"" help:"Say whether the running service is ready."`
 	Retry     retryCmd     `cmd:"" help:"Retry dead letters, or settle actions in doubt."`
 	Snapshot  snapshotCmd  `cmd:"" help:"Save the names of the workspace, for check --snapshot."`
 	Shadow    shadowCmd    `cmd:"" help:"Say what rules in shadow would have done, and whether people did the same."`
