@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	_ "time/tzdata" // calendars work where there are no time zones, as in the container image
 
 	"github.com/alecthomas/kong"
 
@@ -79,6 +80,10 @@ type cli struct {
 	Simulator simulatorCmd `cmd:"" help:"Run the built-in Intercom alone, for tests and for people who build against Intercom."`
 	Token     tokenCmd     `cmd:"" help:"Make a token for somebody who shall use the console."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands and flags."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Say what may stand at the end of a line."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
@@ -156,8 +161,14 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// version is the module's version, or the commit that was built.
+// released is the version that a release was given when it was built.
+var released string
+
+// version is that of the release or the module, or the commit that was built.
 func version() string {
+	if released != "" {
+		return released
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "dev"
