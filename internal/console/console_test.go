@@ -79,7 +79,7 @@ func TestStatusPage(t *testing.T) {
 		"v1.2.3", "abc123", "vips-first", "rules.yaml:9", "conversation.user.created", "token_revoked",
 		"rules.yaml:3:5", "unknown key", "#41", "of 167",
 		"2026-03-02 09:15:00 UTC", "15m of support", "conversation/77", "conversation.admin.replied", "(12 waiting)",
-		`<td>ran 31 <strong class="bad">failed 2</strong></td>`, `<td>would have run 214 </td>`, `<a href="/shadow?rule=tried%20%26%20new&amp;workspace=">what people did</a>`,
+		`>ran 31 <strong class="bad">failed 2</strong></td>`, `>would have run 214 </td>`, `<a href="/shadow?rule=tried%20%26%20new&amp;workspace=">what people did</a>`,
 		"The change of rules of 2026-03-02 09:00:00 UTC: 12 timers of sla move from 20m to 30m.", "live <strong class=\"bad\">paused by its limit until 2026-03-02 10:00:00 UTC",
 	} {
 		if !strings.Contains(page, want) {
