@@ -31,12 +31,15 @@ rules:
 	live := func(text string, then func(w *world)) map[key]int {
 		notes := map[key]int{}
 		inBubbleWith(t, text, simulator.Options{NoEcho: true, Seed: 5}, func(w *world) { w.options.Poll = 10 * time.Second }, func(w *world) {
-			random := rand.New(rand.NewPCG(3, 3))
+			random, deeds := rand.New(rand.NewPCG(3, 3)), 150
+			if racing {
+				deeds = 60
+			}
 			var conversations []string
 			for range 12 {
 				conversations = append(conversations, must(t)(w.sim.CustomerStarts(w.customer(), "Hello")))
 			}
-			for range 150 {
+			for range deeds {
 				time.Sleep(time.Duration(1+random.IntN(180)) * time.Second)
 				id := conversations[random.IntN(len(conversations))]
 				if random.IntN(3) == 0 {
