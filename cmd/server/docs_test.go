@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +20,7 @@ import (
 
 	"switchboard/internal/actions"
 	"switchboard/internal/app"
+	"switchboard/internal/console"
 	"switchboard/internal/diag"
 	"switchboard/internal/event"
 	"switchboard/internal/intercom"
@@ -150,6 +152,11 @@ func TestDocumentedRules(t *testing.T) {
 	for _, name := range append(pages, readme) {
 		for _, m := range yamlBlock.FindAllStringSubmatch(readFile(t, name), -1) {
 			if !strings.HasPrefix(m[1], "version: 1\n") || strings.Contains(m[1], "\nworkspaces:") {
+				continue
+			}
+			if strings.Contains(m[1], "\npeople:") {
+				_, problems := console.OpenPeople(nil, writeFile(t, t.TempDir(), "people.yaml", m[1]), slog.New(slog.DiscardHandler))
+				complain(t, problems)
 				continue
 			}
 			if strings.Contains(m[1], "\ntests:") {
