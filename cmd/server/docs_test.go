@@ -15,8 +15,6 @@ import (
 	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-	dto "github.com/prometheus/client_model/go"
 
 	"switchboard/internal/actions"
 	"switchboard/internal/app"
@@ -70,54 +68,6 @@ func testApp(t *testing.T) *prometheus.Registry {
 	}
 	t.Cleanup(func() { _ = a.Stop(t.Context()) })
 	return registry
-}
-
-// TestReadmeMetrics holds the table of metrics against what the service registers, and what
-// it registers against the conventions of Prometheus.
-func TestReadmeMetrics(t *testing.T) {
-	text := readFile(t, readme)
-	registry := testApp(t)
-	for _, d := range descriptions(registry) {
-		if !strings.Contains(text, "| `"+d.name+"` |") || !strings.Contains(text, d.help) {
-			t.Errorf("README.md lacks metric %s: %s", d.name, d.help)
-		}
-	}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(switchboard_[a-z_]+)` \\|").FindAllStringSubmatch(text, -1) {
-		if !slices.ContainsFunc(descriptions(registry), func(d description) bool { return d.name == row[1] }) {
-			t.Errorf("README.md has metric %s, the service has not", row[1])
-		}
-	}
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	problems, err := promlint.NewWithMetricFamilies(own(families)).Lint()
-	if err != nil || len(problems) > 0 {
-		t.Errorf("promlint: %v, %v", problems, err)
-	}
-}
-
-func own(families []*dto.MetricFamily) []*dto.MetricFamily {
-	return slices.DeleteFunc(families, func(f *dto.MetricFamily) bool { return !strings.HasPrefix(f.GetName(), "switchboard_") })
-}
-
-type description struct{ name, help string }
-
-// descriptions are the names and helps of everything registered, gathered or not yet.
-func descriptions(registry *prometheus.Registry) []description {
-	ch := make(chan *prometheus.Desc)
-	go func() {
-		registry.Describe(ch)
-		close(ch)
-	}()
-	form := regexp.MustCompile(`fqName: "(switchboard_[a-z_]+)", help: "(.*?)", (?:unit|constLabels)`)
-	var list []description
-	for d := range ch {
-		if m := form.FindStringSubmatch(d.String()); m != nil {
-			list = append(list, description{m[1], m[2]})
-		}
-	}
-	return list
 }
 
 // documentedTests runs tests that a document shows, by the rules of rules.example.yaml.
