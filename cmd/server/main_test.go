@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -119,12 +120,23 @@ func pause(d time.Duration) { <-time.After(d) }
 // freeAddr finds a loopback address that nobody listens on.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := unusedAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	return addr
+}
+
+// unusedAddr finds one for a process that is to start, and perhaps to start again: its port is below those that the
+// system gives to outgoing connections, one of which could hold it meanwhile.
+func unusedAddr() (addr string, err error) {
+	for range 100 {
+		var ln net.Listener
+		if ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))); err == nil {
+			return ln.Addr().String(), ln.Close()
+		}
+	}
+	return "", err
 }
 
 // logBuffer collects what a process prints.

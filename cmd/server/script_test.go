@@ -28,10 +28,9 @@ func TestScripts(t *testing.T) {
 			// freeaddr NAME... sets variables to loopback addresses that nobody listens on.
 			"freeaddr": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, name := range args {
-					ln, err := net.Listen("tcp", "127.0.0.1:0")
+					addr, err := unusedAddr()
 					ts.Check(err)
-					ts.Setenv(name, ln.Addr().String())
-					ts.Check(ln.Close())
+					ts.Setenv(name, addr)
 				}
 			},
 			// history DATABASE NOTIFICATIONS RULES LOOKUPS makes a database in which events were decided.
