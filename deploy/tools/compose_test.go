@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -86,8 +87,7 @@ func contained(t *testing.T, s types.ServiceConfig) {
 	}
 }
 
-// Every file that is mounted is in the repository, but for those that the operator makes. A folder that is not
-// there at all belongs to a part that is not, and is named.
+// Every file that is mounted is in the repository, but for those that the operator makes.
 func TestCompose_mounts(t *testing.T) {
 	project, err := loadCompose(t, exampleEnv(t))
 	if err != nil {
@@ -98,14 +98,29 @@ func TestCompose_mounts(t *testing.T) {
 			if v.Type != types.VolumeTypeBind || filepath.Base(v.Source) == "rules" {
 				continue
 			}
-			if _, err := os.Stat(filepath.Dir(v.Source)); err != nil {
-				t.Logf("NOT CHECKED, its folder is not there: %s of %s", v.Source, s.Name)
-				continue
-			}
 			if _, err := os.Stat(v.Source); err != nil {
 				t.Errorf("%s: %v", s.Name, err)
 			}
 		}
+	}
+}
+
+// Prometheus finds the token of the consoles where compose puts it.
+func TestCompose_token_of_prometheus(t *testing.T) {
+	project, err := loadCompose(t, exampleEnv(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../prometheus/prometheus.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := regexp.MustCompile(`credentials_file: /run/secrets/(\S+)`).FindSubmatch(text)
+	if asked == nil {
+		t.Fatal("prometheus.yaml names no file with the token below /run/secrets")
+	}
+	if !slices.ContainsFunc(project.Services["prometheus"].Secrets, func(s types.ServiceSecretConfig) bool { return s.Source == string(asked[1]) }) {
+		t.Errorf("prometheus.yaml asks for the secret %s, which compose does not give to Prometheus", asked[1])
 	}
 }
 
