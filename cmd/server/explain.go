@@ -181,10 +181,10 @@ func (c *explainCmd) save(ctx context.Context, io streams, answer operations.Exp
 func printExplained(out io.Writer, one operations.Explained) error {
 	if one.Seq == 0 {
 		_, _ = fmt.Fprintf(out, "notification %s: %s on %s\n", one.ID, one.Topic, one.Subject)
-		_, _ = fmt.Fprintf(out, "happened %s; by the rules %s\n", stampOf(one.Happened), one.Ruleset)
+		_, _ = fmt.Fprintf(out, "happened %s; by the rules %s\n", stampOf(one.HappenedAt), one.Ruleset)
 	} else {
 		_, _ = fmt.Fprintf(out, "event %d %s: %s on %s\n", one.Seq, one.ID, one.Topic, one.Subject)
-		_, _ = fmt.Fprintf(out, "happened %s, decided %s by the rules %s\n", stampOf(one.Happened), stampOf(one.Decided), one.Ruleset)
+		_, _ = fmt.Fprintf(out, "happened %s, decided %s by the rules %s\n", stampOf(one.HappenedAt), stampOf(one.Decided), one.Ruleset)
 	}
 	if one.By != one.Ruleset {
 		_, _ = fmt.Fprintf(out, "explained by the rules %s\n", one.By)

@@ -36,16 +36,28 @@ type ExplainAnswer struct {
 	Events []Explained `json:"events"`
 }
 
+// EventHead is what an event is, whatever became of it.
+type EventHead struct {
+	Seq        int64     `json:"event"`
+	ID         string    `json:"notification"`
+	Workspace  string    `json:"workspace"`
+	Topic      string    `json:"topic"`
+	Subject    string    `json:"subject"`
+	Part       string    `json:"part,omitempty"`
+	HappenedAt time.Time `json:"happened_at"`
+	ReceivedAt time.Time `json:"received_at"`
+}
+
+func headOf(ev event.Event) EventHead {
+	return EventHead{
+		Seq: ev.Seq, ID: ev.ID, Workspace: ev.Workspace, Topic: ev.Topic, Subject: ev.Subject, Part: ev.Part,
+		HappenedAt: ev.CreatedAt, ReceivedAt: ev.ReceivedAt,
+	}
+}
+
 // Explained is one event and why the rules did what they did.
 type Explained struct {
-	Seq       int64     `json:"event"`
-	ID        string    `json:"notification"`
-	Workspace string    `json:"workspace"`
-	Topic     string    `json:"topic"`
-	Subject   string    `json:"subject"`
-	Part      string    `json:"part,omitempty"`
-	Happened  time.Time `json:"happened_at"`
-	Received  time.Time `json:"received_at"`
+	EventHead
 	// Decided is when the rules decided, and Ruleset the hash of those that did.
 	Decided time.Time `json:"decided_at"`
 	Ruleset string    `json:"ruleset"`
@@ -113,10 +125,7 @@ func (x Explainer) Explain(ctx context.Context, s *store.Store, r ExplainRequest
 
 // explain explains the decision on one event.
 func (x Explainer) explain(ctx context.Context, s *store.Store, ev event.Event, r ExplainRequest) (Explained, error) {
-	one := Explained{
-		Seq: ev.Seq, ID: ev.ID, Workspace: ev.Workspace, Topic: ev.Topic, Subject: ev.Subject, Part: ev.Part,
-		Happened: ev.CreatedAt, Received: ev.ReceivedAt,
-	}
+	one := Explained{EventHead: headOf(ev)}
 	d, err := engine.DecisionOn(ctx, s, ev.Seq)
 	if err != nil || d == nil {
 		return one, err // pruned meanwhile
@@ -148,10 +157,7 @@ func ExplainNotification(ctx context.Context, ruleset *rules.Ruleset, ev event.E
 	if err != nil {
 		return Explained{}, err
 	}
-	one := Explained{
-		ID: ev.ID, Workspace: ev.Workspace, Topic: ev.Topic, Subject: ev.Subject, Part: ev.Part, Happened: ev.CreatedAt, Received: ev.ReceivedAt,
-		Decided: d.At, Ruleset: ruleset.Hash(), By: ruleset.Hash(),
-	}
+	one := Explained{EventHead: headOf(ev), Decided: d.At, Ruleset: ruleset.Hash(), By: ruleset.Hash()}
 	one.Record = rules.RecordOf(ev, d)
 	one.Rules, err = only(list, rule, ruleset)
 	return one, err

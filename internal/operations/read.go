@@ -107,14 +107,7 @@ type EventsAnswer struct {
 
 // EventRow is an event and what became of it.
 type EventRow struct {
-	Seq        int64     `json:"event"`
-	ID         string    `json:"notification"`
-	Workspace  string    `json:"workspace"`
-	Topic      string    `json:"topic"`
-	Subject    string    `json:"subject"`
-	Part       string    `json:"part,omitempty"`
-	HappenedAt time.Time `json:"happened_at"`
-	ReceivedAt time.Time `json:"received_at"`
+	EventHead
 	// DecidedAt is when the rules decided; zero when they did not.
 	DecidedAt time.Time `json:"decided_at,omitzero"`
 	// Waiting says that it is not decided yet.
@@ -268,8 +261,7 @@ func rowsOf(ctx context.Context, s *store.Store, found []store.Found) ([]EventRo
 
 func rowOf(f store.Found) EventRow {
 	row := EventRow{
-		Seq: f.Seq, ID: f.ID, Workspace: f.Workspace, Topic: f.Topic, Subject: f.Subject, Part: f.Part, HappenedAt: f.CreatedAt,
-		ReceivedAt: f.ReceivedAt, DecidedAt: f.Decision.At, Waiting: f.Waiting, Kind: kindOf(f.Event), Rules: []RuleOutcome{},
+		EventHead: headOf(f.Event), DecidedAt: f.Decision.At, Waiting: f.Waiting, Kind: kindOf(f.Event), Rules: []RuleOutcome{},
 	}
 	d, err := outcomesOf(f)
 	row.Own, row.Asked, row.Unreadable = d.OwnReason, len(d.Rules), err != nil

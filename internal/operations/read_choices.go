@@ -29,7 +29,7 @@ func (x Reader) Choices(ctx context.Context, s *store.Store, r ChoicesRequest) (
 	if err != nil {
 		return answer, err
 	}
-	answer = ChoicesAnswer{Rules: []string{}, Outcomes: rules.Results(), States: store.ActionStates()}
+	answer = ChoicesAnswer{Outcomes: rules.Results(), States: store.ActionStates()}
 	if answer.Workspaces, err = s.Workspaces(ctx); err != nil {
 		return answer, err
 	}
@@ -43,22 +43,31 @@ func (x Reader) Choices(ctx context.Context, s *store.Store, r ChoicesRequest) (
 	if workspace == "" {
 		served = answer.Workspaces
 	}
-	for _, one := range served {
-		if rs := x.Ruleset(one); rs != nil {
-			for _, rule := range rs.Rules() {
-				answer.addRule(rule.Name)
-			}
-		}
-	}
 	ran, err := s.RulesRun(ctx)
-	for _, rule := range ran {
-		answer.addRule(rule)
-	}
+	answer.Rules = once(slices.Concat(x.inUse(served), ran))
 	return answer, err
 }
 
-func (a *ChoicesAnswer) addRule(name string) {
-	if !slices.Contains(a.Rules, name) {
-		a.Rules = append(a.Rules, name)
+// inUse are the names of the rules of workspaces.
+func (x Reader) inUse(workspaces []string) (names []string) {
+	for _, one := range workspaces {
+		if rs := x.Ruleset(one); rs != nil {
+			for _, rule := range rs.Rules() {
+				names = append(names, rule.Name)
+			}
+		}
 	}
+	return names
+}
+
+// once are names in their order, each but once.
+func once(names []string) []string {
+	list, seen := []string{}, map[string]bool{}
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			list = append(list, name)
+		}
+	}
+	return list
 }
