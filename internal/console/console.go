@@ -1,7 +1,11 @@
-// Package console is the operators' side of Switchboard: the status page, health and
-// metrics, served on the admin address. They show state and change none. What changes state are the
-// operations (operations.go), which the command line asks for. Who may ask for what stands in one table
-// (routes.go).
+// Package console is the operators' side of Switchboard, served on the admin address: pages, the JSON API, health
+// and metrics.
+//
+// Who may ask for what is one table (routes.go); everything passes the same gate (access.go, headers.go). A page and
+// an address of the API are one question to package operations (pages.go), so there is nothing to see that a program
+// could not ask for. What changes state are the operations, which the command line asks for as well
+// (operations.go), and the forms of the pages that call the same functions (retry.go). The console keeps nothing:
+// sessions are signed cookies, and hold on all replicas and after a restart.
 package console
 
 import (
@@ -117,9 +121,7 @@ type Options struct {
 	// Proxies are networks of proxies that may say for whom they ask, beside this machine.
 	Proxies []netip.Prefix
 	// HideText keeps from the view role what customers wrote and what is known of them.
-	HideText bool
-	// Audit, if set, is told of logins, logouts and refused tokens.
-	Audit      func(context.Context, Login)
+	HideText   bool
 	Registerer prometheus.Registerer
 	// Backfill answers requests to recover missed events.
 	Backfill http.Handler

@@ -1,10 +1,11 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"strings"
+	"fmt"
+
+	"switchboard/internal/operations"
 )
 
 // hides tells whether what customers wrote, and what is known of them, is kept from whoever asks.
@@ -15,46 +16,53 @@ func (c *Console) hides(ctx context.Context) bool {
 // hiddenText stands where something is hidden.
 const hiddenText = "(hidden)"
 
-// hide is an answer as JSON without what stands at the paths, such as "event.payload" or "actions.*.params";
-// a * is every item of a list or every key of an object. What is hidden is hidden as a whole: of a payload
-// not even the keys are to be trusted.
-func hide(answer any, paths ...string) (any, error) {
-	text, err := json.Marshal(answer)
-	if err != nil {
-		return nil, err
+// withoutText is an answer without what customers wrote and what is known of them. Whatever kind of answer is not
+// known here is not given at all.
+func withoutText(answer any) (any, error) {
+	switch answer := answer.(type) {
+	case operations.EventsAnswer, operations.TimersAnswer: // outcomes and words of rules
+		return answer, nil
+	case operations.EventAnswer:
+		if answer.Payload != nil {
+			answer.Payload = json.RawMessage(`"` + hiddenText + `"`)
+		}
+		if answer.Explained != nil {
+			answer.Explained, answer.NotExplained = nil, "Why the rules did that is hidden from the role view here: it repeats what customers wrote."
+		}
+		answer.Done = actionsWithoutText(answer.Done)
+		return answer, nil
+	case operations.SubjectAnswer:
+		for i := range answer.Entries {
+			answer.Entries[i].Done = actionsWithoutText(answer.Entries[i].Done)
+		}
+		return answer, nil
+	case operations.ActionsAnswer:
+		answer.Actions = actionsWithoutText(answer.Actions)
+		return answer, nil
+	case operations.ActionAnswer:
+		answer.ActionView = actionsWithoutText([]operations.ActionView{answer.ActionView})[0]
+		for i := range answer.History {
+			answer.History[i].Error = hiddenIf(answer.History[i].Error)
+		}
+		answer.Pick = nil // its record may name the contact
+		return answer, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber() // ids stay exact
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	for _, path := range paths {
-		v = hideAt(v, strings.Split(path, "."))
-	}
-	return v, nil
+	return nil, fmt.Errorf("nobody said what to hide in %T", answer)
 }
 
-func hideAt(v any, path []string) any {
-	if len(path) == 0 {
-		if v == nil {
-			return nil
-		}
-		return hiddenText
+// actionsWithoutText hides what actions send, and what Intercom said of it, which may repeat it.
+func actionsWithoutText(list []operations.ActionView) []operations.ActionView {
+	for i := range list {
+		a := &list[i]
+		a.Summary, a.Params = a.Kind, json.RawMessage(`"`+hiddenText+`"`)
+		a.Error, a.Detail = hiddenIf(a.Error), hiddenIf(a.Detail)
 	}
-	switch v := v.(type) {
-	case []any:
-		if path[0] == "*" {
-			for i := range v {
-				v[i] = hideAt(v[i], path[1:])
-			}
-		}
-	case map[string]any:
-		for key, value := range v {
-			if path[0] == "*" || path[0] == key {
-				v[key] = hideAt(value, path[1:])
-			}
-		}
+	return list
+}
+
+func hiddenIf(text string) string {
+	if text == "" {
+		return ""
 	}
-	return v
+	return hiddenText
 }

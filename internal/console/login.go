@@ -13,19 +13,6 @@ type loginForm struct {
 	CSRF    string
 }
 
-// Login is a login, a logout, or a token that was refused (then Access is empty).
-type Login struct {
-	What string // login, logout, refused
-	Access
-	From string
-}
-
-func (c *Console) audit(r *http.Request, what string, who Access) {
-	if c.o.Audit != nil {
-		c.o.Audit(r.Context(), Login{What: what, Access: who, From: c.from(r).String()})
-	}
-}
-
 func loginAddress(r *http.Request) string {
 	return "/login?" + url.Values{"next": {r.URL.RequestURI()}}.Encode()
 }
@@ -58,7 +45,6 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	c.start(w, r, who.Name)
 	c.o.Logger.InfoContext(r.Context(), "somebody logged in", "name", who.Name, "role", who.Role, "from", c.from(r))
-	c.audit(r, "login", who)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
@@ -73,7 +59,7 @@ func (c *Console) loginAgain(w http.ResponseWriter, r *http.Request, no denial, 
 
 func (c *Console) logout(w http.ResponseWriter, r *http.Request) error {
 	c.setCookie(w, r, "", -1)
-	c.audit(r, "logout", caller(r.Context()))
+	c.o.Logger.InfoContext(r.Context(), "somebody logged out", "name", caller(r.Context()).Name, "from", c.from(r))
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 	return nil
 }

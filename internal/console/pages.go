@@ -20,17 +20,18 @@ type page struct {
 	path     string // of the page; that of the API is /api/v1 + path
 	template string
 	title    string
+	search   bool // it has a form to search with
 	ask      func(context.Context, operations.Reader, *store.Store, url.Values) (any, error)
 }
 
 func pages() []page {
 	return []page{
-		{"/events", "events.html", "Events", question(operations.Reader.Events)},
-		{"/events/{event}", "event.html", "Event", question(operations.Reader.Event)},
-		{"/subjects/{kind}/{number}", "subject.html", "Conversation", question(operations.Reader.Conversation)},
-		{"/actions", "actions.html", "Actions", question(operations.Reader.Actions)},
-		{"/actions/{id}", "action.html", "Action", question(operations.Reader.Action)},
-		{"/timers", "timers.html", "Timers", question(operations.Reader.Timers)},
+		{"/events", "events.html", "Events", true, question(operations.Reader.Events)},
+		{"/events/{event}", "event.html", "Event", false, question(operations.Reader.Event)},
+		{"/subjects/{kind}/{number}", "subject.html", "Conversation", false, question(operations.Reader.Conversation)},
+		{"/actions", "actions.html", "Actions", true, question(operations.Reader.Actions)},
+		{"/actions/{id}", "action.html", "Action", false, question(operations.Reader.Action)},
+		{"/timers", "timers.html", "Timers", true, question(operations.Reader.Timers)},
 	}
 }
 
@@ -124,6 +125,9 @@ func (c *Console) showPage(p page) func(http.ResponseWriter, *http.Request) erro
 			return err
 		default:
 			status, v.Answer, v.Title = http.StatusOK, answer, titled(answer, p.title)
+		}
+		if !p.search {
+			return c.showStatus(w, status, p.template, v)
 		}
 		v.Choices, err = c.o.Reader.Choices(r.Context(), c.o.Store, operations.ChoicesRequest{Workspace: v.Get("workspace")})
 		if _, refused := errors.AsType[refusal](err); err != nil && !refused {

@@ -13,14 +13,15 @@ import (
 func (c *Console) retry(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	request, err := retryOf(r)
-	if err == nil && c.o.Retry != nil {
-		var answer operations.RetryAnswer
-		if answer, err = c.o.Retry(r.Context(), c.o.Store, request); err == nil {
-			return c.show(w, "retried.html", view{shell: c.shell(r), Title: "Done", Answer: answer})
-		}
+	var answer operations.RetryAnswer
+	if err == nil {
+		answer, err = c.o.Retry(r.Context(), c.o.Store, request)
 	}
 	status, words := wordsOf(err)
-	if words == "" {
+	switch {
+	case err == nil:
+		return c.show(w, "retried.html", view{shell: c.shell(r), Title: "Done", Answer: answer})
+	case words == "":
 		return err
 	}
 	return c.showStatus(w, status, "retried.html", view{shell: c.shell(r), Title: "Not done", Refused: words})
