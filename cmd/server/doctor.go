@@ -83,7 +83,7 @@ func (c *doctorCmd) patient() (*doctor.Patient, error) {
 	p := &doctor.Patient{
 		Version: version(), Database: c.Database, Admin: c.Admin, PublicURL: c.PublicURL, SecretFiles: map[string]string{},
 	}
-	for _, name := range []string{"INTERCOM_ACCESS_TOKEN", "INTERCOM_CLIENT_SECRET", "SWITCHBOARD_ADMIN_TOKEN", "SWITCHBOARD_HTTP_SECRET"} {
+	for _, name := range []string{"INTERCOM_ACCESS_TOKEN", "INTERCOM_CLIENT_SECRET", "SWITCHBOARD_ADMIN_TOKEN", "SWITCHBOARD_VIEW_TOKEN", "SWITCHBOARD_HTTP_SECRET"} {
 		if path := os.Getenv(name + "_FILE"); path != "" {
 			p.SecretFiles[name+"_FILE"] = path
 		}

@@ -272,7 +272,7 @@ func TestFind_ends_with_its_context(t *testing.T) {
 func TestMake_starters(t *testing.T) {
 	for with, wants := range map[string][]string{
 		"systemd": {"ExecStart=/usr/bin/switchboard serve\n", "EnvironmentFile=/srv/sw/switchboard.env\n", "User=" + strconv.Itoa(os.Getuid()) + "\n"},
-		"compose": {`volumes: ["/srv/sw:/srv/sw"]`, "env_file: switchboard.env"},
+		"compose": {`volumes: ["/srv/sw:/srv/sw"]`, "env_file: switchboard.env", `TMPDIR: "/srv/sw"`, `working_dir: "/srv/sw"`},
 	} {
 		r := request("/srv/sw", foundWith("", nil, nil))
 		r.With, r.Program = with, "/usr/bin/switchboard"
