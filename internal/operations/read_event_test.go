@@ -26,12 +26,7 @@ rules:
 
 // TestEvent tells of each event by its number and its id, whatever state it is in.
 func TestEvent(t *testing.T) {
-	ruleset, problems := rules.Parse([]rules.Source{{Name: "rules.yaml", Text: []byte(readRules)}})
-	if ruleset == nil {
-		t.Fatal(problems)
-	}
-	x := reader
-	x.Ruleset = func(string) *rules.Ruleset { return ruleset }
+	x := readerWith(t, readRules)
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		w := newWorld(t, s, 19, 120)
 		for _, p := range w.events {

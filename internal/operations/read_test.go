@@ -23,6 +23,18 @@ var reader = operations.Reader{
 	Workspace: func(name string) (string, bool) { return name, true },
 }
 
+// readerWith is one of a workspace in which these rules are in use.
+func readerWith(t *testing.T, text string) operations.Reader {
+	t.Helper()
+	ruleset, problems := rules.Parse([]rules.Source{{Name: "rules.yaml", Text: []byte(text)}})
+	if ruleset == nil {
+		t.Fatal(problems)
+	}
+	x := reader
+	x.Ruleset = func(string) *rules.Ruleset { return ruleset }
+	return x
+}
+
 // onBoth runs a test on both databases.
 func onBoth(t *testing.T, test func(*testing.T, *store.Store)) {
 	for name, url := range map[string]func(testing.TB, string) string{

@@ -8,7 +8,6 @@ import (
 
 	"switchboard/internal/event"
 	"switchboard/internal/operations"
-	"switchboard/internal/rules"
 	"switchboard/internal/store"
 )
 
@@ -25,12 +24,7 @@ rules:
 // TestWaits: what waits on a conversation is told with it: timers in the words of the rules in use, and its place
 // in a line; with the event, the timers that it started and its replays; with the action, who was picked.
 func TestWaits(t *testing.T) {
-	ruleset, problems := rules.Parse([]rules.Source{{Name: "rules.yaml", Text: []byte(waitingRules)}})
-	if ruleset == nil {
-		t.Fatal(problems)
-	}
-	x := reader
-	x.Ruleset = func(string) *rules.Ruleset { return ruleset }
+	x := readerWith(t, waitingRules)
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		due := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
 		ev := waits(t, s, due)
