@@ -227,9 +227,28 @@ func (c gatedConn) Read(b []byte) (int, error) {
 func (c gatedConn) Write(b []byte) (int, error) {
 	c.gate.pass()
 	if err := c.gate.dead(); err != nil {
+		_ = c.Close() // as the system does when a process dies: nobody waits for an answer
 		return 0, err
 	}
 	return c.Conn.Write(b)
+}
+
+// TestGate_dead: whoever reads from a connection of a dead process gets an error. At a socket it would wait for an
+// answer to what never arrived, and the clock of the bubble, which alone could end that, would stand still.
+func TestGate_dead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer func() { _ = theirs.Close() }()
+		g := newGate()
+		conn := gatedConn{ours, g}
+		g.cut()
+		if _, err := conn.Write([]byte("bye")); err == nil {
+			t.Error("what a dead process writes arrives")
+		}
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Error("a dead process reads")
+		}
+	})
 }
 
 const countingRules = `
