@@ -63,7 +63,8 @@ type member struct {
 }
 
 // Join makes this process known to the others; KeepAlive goes on with that. It does nothing when
-// nobody shares the database.
+// nobody shares the database. One that is slow to answer is asked again, for as long as a replica may be
+// silent: it may be busy with the replicas that run.
 func (s *Store) Join(ctx context.Context, name, version, ruleset string) error {
 	if !s.Shared() {
 		return nil
@@ -72,7 +73,13 @@ func (s *Store) Join(ctx context.Context, name, version, ruleset string) error {
 	s.member.self = Replica{Name: name, Version: version, Schema: s.schema, Ruleset: ruleset, RulesAt: s.Now()}
 	s.member.joined = true
 	s.member.mu.Unlock()
-	return s.Beat(ctx)
+	ctx, cancel := context.WithTimeout(ctx, s.takeover)
+	defer cancel()
+	err := s.Beat(ctx)
+	for errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = s.Beat(ctx)
+	}
+	return err
 }
 
 // SetRuleset makes known that this replica has loaded other rules.

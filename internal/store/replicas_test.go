@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -333,6 +334,38 @@ func TestReplicas_sweeps(t *testing.T) {
 	}
 	if err := list[1].SaveSweep(t.Context(), &rows[0]); !errors.Is(err, store.ErrLost) {
 		t.Errorf("%v, want ErrLost", err)
+	}
+}
+
+// TestReplicas_join_waits: a database that is busy for a moment when a replica starts is no reason not to start.
+func TestReplicas_join_waits(t *testing.T) {
+	url := storetest.PostgresURL(t, t.TempDir())
+	s, err := store.Open(t.Context(), url, store.Options{Takeover: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	busy, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := busy.ExecContext(t.Context(), "LOCK TABLE replicas IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond) // more than one sign of life may take
+	defer cancel()
+	if err := s.Join(short, "early", "test", "r"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while it is busy: %v", err)
+	}
+	time.AfterFunc(900*time.Millisecond, func() { _ = busy.Rollback() })
+	join(t, s, "late", "r")
+	if all, _ := s.Replicas(); len(all) != 1 {
+		t.Errorf("%d replicas are known, want this one", len(all))
 	}
 }
 
